@@ -1,0 +1,99 @@
+"""How an evaluation ended and what it reported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from evolve.domain.objective import Feature, Objective
+
+
+class Outcome(StrEnum):
+    """How an evaluation ended. Only VALID carries metrics into selection."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    """The judge refused the answer: wrong shape, infeasible, not finite, a metric missing."""
+    CRASHED = "crashed"
+    """The program raised, exited, or was killed for exceeding a limit other than time."""
+    TIMED_OUT = "timed_out"
+    REJECTED = "rejected"
+    """Stopped before the last stage by a gate of the cascade."""
+    INFRASTRUCTURE = "infrastructure"
+    """Our fault: retried, never scored, never blamed on the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The verdict on one stage of one program.
+
+    Args:
+        stage: name of the stage of the cascade.
+        repeat: 0 for the first evaluation of this stage, then 1, 2, ...
+        outcome: how it ended.
+        metrics: every number the judge reported; finite. Empty unless VALID or REJECTED.
+        feedback: the judge's words for the author of the next program; the error when it failed.
+        artifacts: named bytes for people and prompts (text as UTF-8, pictures as PNG).
+        per_instance: instance name -> its own score, on the judge's scale.
+        seconds: wall time the stage took.
+        judge_hash: hash of judge code, data and parameters; only equal hashes are comparable.
+    """
+
+    stage: str
+    outcome: Outcome
+    judge_hash: str
+    repeat: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    feedback: str = ""
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    per_instance: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the search knows of a finished attempt: small, no files, no texts.
+
+    Args:
+        step: the attempt.
+        island: where it belongs.
+        parents: steps of its parents, the edited one first.
+        operator: name of the operator that made it.
+        outcome: of its last evaluation; REJECTED when it never became a program.
+        gains: one number per objective, higher is better; empty unless VALID.
+        features: one number per declared feature; empty unless VALID.
+        per_instance: scores by instance, for searches that keep winners per instance.
+        cost_usd: money the attempt cost.
+        seconds: evaluation time.
+    """
+
+    step: int
+    island: int
+    parents: tuple[int, ...]
+    operator: str
+    outcome: Outcome
+    gains: tuple[float, ...] = ()
+    features: tuple[float, ...] = ()
+    per_instance: Mapping[str, float] = field(default_factory=dict)
+    cost_usd: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def valid(self) -> bool:
+        """Whether selection may use it."""
+        return self.outcome is Outcome.VALID
+
+
+def missing_metrics(metrics: Mapping[str, float], objectives: Sequence[Objective], features: Sequence[Feature]) -> str:
+    """Return why ``metrics`` cannot be used for selection, or an empty string."""
+    for kind, named in (("objective", objectives), ("feature", features)):
+        for item in named:
+            value = metrics.get(item.name)
+            if value is None:
+                known = sorted(metrics)
+                return f"The judge reported no {item.name!r}, declared as {kind} in problem.yaml; it reported {known}."
+            if not math.isfinite(value):
+                return f"The {kind} {item.name!r} is {value}, not a finite number."
+    return ""

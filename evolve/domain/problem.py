@@ -1,0 +1,391 @@
+"""A problem folder: what is searched, how it is judged, what is known.
+
+Layout::
+
+    problem.yaml     see FIELDS below
+    seed/            the initial program
+    evaluate.py      def evaluate(candidate, stage, params) -> Score
+    baselines/       optional: programs with names, scored beside the result
+    exploits/        optional: programs that must not score
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from evolve.domain.objective import Direction, Feature, Objective
+from evolve.domain.program import Program
+from evolve.errors import ProblemError, nearest
+
+SEALED = "sealed"
+_JUDGE_SUFFIXES_LEFT_OUT = {".pyc", ".md"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a stage demands before the next stage is worth running.
+
+    The metric must be at least (maximised) or at most (minimised) ``factor_of_seed`` times what the
+    seed scored on the same stage.
+    """
+
+    metric: str
+    direction: Direction
+    factor_of_seed: float
+
+    def passes(self, value: float, seed_value: float) -> bool:
+        """Whether ``value`` is good enough beside the seed's."""
+        bar = seed_value * self.factor_of_seed
+        return value >= bar if self.direction is Direction.MAXIMIZE else value <= bar
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the cascade. ``timeout_s`` bounds the program's whole time in this stage."""
+
+    name: str
+    timeout_s: float
+    gate: Gate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one candidate process tree may use, beyond the interpreter and its preloaded modules."""
+
+    memory_mb: int = 1024
+    processes: int = 16
+    output_mb: int = 16
+    scratch_mb: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBest:
+    """A value from the literature, with where it was published."""
+
+    objective: str
+    value: float
+    source: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A validated problem folder with its parameters filled in.
+
+    Args:
+        name: the folder's name unless problem.yaml says otherwise.
+        folder: absolute path.
+        statement: the task in words; shown to models.
+        language: of the editable files, lower case (``python``, ``cpp``, ...).
+        objectives: in order of importance; the first leads.
+        features: axes of the archive grid.
+        params: what ``evaluate`` receives; defaults from problem.yaml, overridden per run.
+        editable: glob patterns of the files that may change; the rest of the program is read-only.
+        entry: the file whose functions the judge calls.
+        stages: the cascade, cheap first.
+        sealed: the stage whose instances are kept for the champion, or None.
+        limits, preload: sandbox limits; modules loaded before candidates are forked.
+        known_best: values from the literature.
+    """
+
+    name: str
+    folder: Path
+    statement: str
+    language: str
+    objectives: tuple[Objective, ...]
+    features: tuple[Feature, ...]
+    params: Mapping[str, object]
+    editable: tuple[str, ...]
+    entry: str
+    stages: tuple[Stage, ...]
+    sealed: Stage | None
+    limits: Limits
+    preload: tuple[str, ...]
+    known_best: tuple[KnownBest, ...]
+
+    @classmethod
+    def load(cls, folder: Path, params: Mapping[str, object] | None = None) -> Problem:
+        """Read and validate a problem folder.
+
+        Raises ProblemError that names the file, the field, what was expected and what was found.
+        """
+        return _Reader(folder).problem(params or {})
+
+    def seed(self) -> Program:
+        """Return the initial program."""
+        return Program(step=0, files=read_program(self.folder / "seed"), parents=(), detail={"operator": "seed"})
+
+    def baselines(self) -> dict[str, Mapping[str, str]]:
+        """Return the programs under ``baselines/`` by name, each completed with the seed's other files."""
+        return self._programs("baselines")
+
+    def exploits(self) -> dict[str, Mapping[str, str]]:
+        """Return the programs under ``exploits/`` by name; each must fail to score."""
+        return self._programs("exploits")
+
+    def is_editable(self, path: str) -> bool:
+        """Whether the search may change the file at ``path``."""
+        return any(fnmatch(path, pattern) for pattern in self.editable)
+
+    def vector(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
+        """Return one gain per objective, higher is better."""
+        return tuple(objective.gain(metrics[objective.name]) for objective in self.objectives)
+
+    def stage(self, name: str) -> Stage:
+        """Return a stage by name, the sealed one included. Raises ProblemError with the nearest name."""
+        every = (*self.stages, self.sealed) if self.sealed else self.stages
+        stages = {stage.name: stage for stage in every}
+        if name not in stages:
+            raise ProblemError(f"Problem {self.name!r} has no stage {name!r}. {nearest(name, stages)}")
+        return stages[name]
+
+    def judge_hash(self) -> str:
+        """Return a hash of everything a score depends on but the program: judge code, data, parameters, limits."""
+        digest = hashlib.sha256()
+        skipped = ("seed", "baselines", "exploits", "__pycache__")
+        for path in sorted(self.folder.rglob("*")):
+            relative = path.relative_to(self.folder)
+            if relative.parts[0] in skipped or path.suffix in _JUDGE_SUFFIXES_LEFT_OUT or not path.is_file():
+                continue
+            if relative.parts[0] != "problem.yaml":
+                digest.update(str(relative).encode() + b"\0" + path.read_bytes() + b"\0")
+        scored_by = [self.params, [(s.name, s.timeout_s) for s in self.stages], self.limits.memory_mb]
+        digest.update(json.dumps(scored_by, sort_keys=True).encode())
+        return digest.hexdigest()[:16]
+
+    def _programs(self, name: str) -> dict[str, Mapping[str, str]]:
+        folder = self.folder / name
+        found: dict[str, Mapping[str, str]] = {}
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name.startswith((".", "__")) or path.suffix == ".json":
+                continue
+            found[path.stem] = complete_program(self, path)
+        return found
+
+
+def complete_program(problem: Problem, path: Path) -> Mapping[str, str]:
+    """Read a program from a folder, or from one file that stands for the problem's entry file.
+
+    Files that a folder lacks are taken from the seed. Raises ProblemError.
+    """
+    seed = read_program(problem.folder / "seed")
+    if path.is_dir():
+        return {**seed, **read_program(path)}
+    if not path.is_file():
+        raise ProblemError(f"No program at {path}: expected a file or a folder.")
+    return {**seed, problem.entry: _text(path)}
+
+
+def read_program(folder: Path) -> dict[str, str]:
+    """Return path -> text of every file below ``folder``, caches left out."""
+    files = {
+        path.relative_to(folder).as_posix(): _text(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+    if not files:
+        raise ProblemError(f"{folder} holds no files: expected the files of a program.")
+    return files
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProblemError(f"{path} is not UTF-8 text ({error}): programs are text files.") from error
+
+
+_FIELDS = {
+    "name", "statement", "language", "objectives", "features", "params", "editable", "entry",
+    "stages", "sealed", "limits", "preload", "known_best",
+}  # fmt: skip
+_DEFAULT_FEATURES = (Feature("program_lines", 0.0, 80.0, 16),)
+
+
+class _Reader:
+    """Turns problem.yaml into a Problem, blaming the exact field."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.file = self.folder / "problem.yaml"
+
+    def problem(self, overrides: Mapping[str, object]) -> Problem:
+        raw = self._yaml()
+        self._check_files()
+        objectives = tuple(self._objective(item, i) for i, item in enumerate(self._list(raw, "objectives", True)))
+        if not objectives:
+            self._fail("objectives", "at least one objective", "an empty list")
+        stages = tuple(
+            self._stage(item, f"stages[{i}]", objectives) for i, item in enumerate(self._list(raw, "stages"))
+        )
+        seed_files = read_program(self.folder / "seed")
+        entry = self._entry(raw, seed_files)
+        problem = Problem(
+            name=self._str(raw, "name", self.folder.name),
+            folder=self.folder,
+            statement=self._str(raw, "statement", None).strip(),
+            language=self._str(raw, "language", "python").lower(),
+            objectives=objectives,
+            features=tuple(self._feature(f, i) for i, f in enumerate(self._list(raw, "features"))) or _DEFAULT_FEATURES,
+            params=self._params(raw, overrides),
+            editable=tuple(str(item) for item in self._list(raw, "editable")) or ("*",),
+            entry=entry,
+            stages=stages or (Stage("full", 60.0),),
+            sealed=self._stage({"name": SEALED, **raw["sealed"]}, "sealed", objectives) if raw.get("sealed") else None,
+            limits=self._limits(raw),
+            preload=tuple(str(item) for item in self._list(raw, "preload")) or ("numpy",),
+            known_best=tuple(self._known(item, i) for i, item in enumerate(self._list(raw, "known_best"))),
+        )
+        if not any(problem.is_editable(path) for path in seed_files):
+            self._fail("editable", f"a pattern that matches one of {sorted(seed_files)}", str(list(problem.editable)))
+        return problem
+
+    def _fail(self, where: str, expected: str, found: str) -> NoReturn:
+        raise ProblemError(f"{self.file}: field {where!r}: expected {expected}, found {found}.")
+
+    def _yaml(self) -> dict[str, Any]:
+        if not self.folder.is_dir():
+            raise ProblemError(f"No problem folder at {self.folder}. `evolve new NAME` writes a working one.")
+        if not self.file.is_file():
+            raise ProblemError(
+                f"{self.folder} has no problem.yaml. `evolve new NAME` writes a working folder to compare with."
+            )
+        try:
+            raw = yaml.safe_load(self.file.read_text("utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ProblemError(f"{self.file} is not valid YAML: {error}") from error
+        if not isinstance(raw, dict):
+            raise ProblemError(
+                f"{self.file}: expected fields like 'statement:' and 'objectives:', found {type(raw).__name__}."
+            )
+        for key in raw:
+            self._known_key(str(key), _FIELDS, "")
+        return raw
+
+    def _known_key(self, key: str, known: set[str], where: str) -> None:
+        if key not in known:
+            raise ProblemError(f"{self.file}: unknown field {where + key!r}. {nearest(key, known)}")
+
+    def _check_files(self) -> None:
+        for name, what in (
+            ("seed", "the folder of the initial program"),
+            ("evaluate.py", "the judge: def evaluate(candidate, stage, params) -> Score"),
+        ):
+            if not (self.folder / name).exists():
+                raise ProblemError(f"{self.folder} has no {name}: expected {what}.")
+        try:
+            compile((self.folder / "evaluate.py").read_text("utf-8"), str(self.folder / "evaluate.py"), "exec")
+        except SyntaxError as error:
+            raise ProblemError(
+                f"{error.filename}, line {error.lineno}: {error.msg}. The judge must be valid Python."
+            ) from error
+
+    def _list(self, raw: Mapping[str, Any], name: str, required: bool = False) -> list[Any]:
+        value = raw.get(name)
+        if value is None and not required:
+            return []
+        if not isinstance(value, list):
+            self._fail(name, "a list", "nothing" if value is None else type(value).__name__)
+        return list(value)
+
+    def _str(self, raw: Mapping[str, Any], name: str, default: str | None) -> str:
+        value = raw.get(name, default)
+        if not isinstance(value, str) or not value.strip():
+            self._fail(name, "text", "nothing" if value is None else repr(value))
+        return str(value)
+
+    def _mapping(self, item: Any, where: str, known: set[str]) -> dict[str, Any]:
+        if not isinstance(item, dict):
+            self._fail(where, f"a mapping with {sorted(known)}", repr(item))
+        for key in item:
+            self._known_key(str(key), known, where + ".")
+        return dict(item)
+
+    def _number(self, item: Mapping[str, Any], key: str, where: str, default: float | None) -> float:
+        value = item.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._fail(f"{where}.{key}", "a number", "nothing" if value is None else repr(value))
+        return float(value)
+
+    def _direction(self, item: Mapping[str, Any], where: str) -> Direction:
+        value = item.get("direction")
+        if value not in tuple(Direction):
+            self._fail(f"{where}.direction", "'maximize' or 'minimize'", "nothing" if value is None else repr(value))
+        return Direction(str(value))
+
+    def _objective(self, item: Any, index: int) -> Objective:
+        where = f"objectives[{index}]"
+        item = self._mapping(item, where, {"name", "direction", "target"})
+        target = None if item.get("target") is None else self._number(item, "target", where, None)
+        return Objective(self._str(item, "name", None), self._direction(item, where), target)
+
+    def _feature(self, item: Any, index: int) -> Feature:
+        where = f"features[{index}]"
+        item = self._mapping(item, where, {"name", "low", "high", "bins"})
+        feature = Feature(
+            self._str(item, "name", None),
+            self._number(item, "low", where, None),
+            self._number(item, "high", where, None),
+            int(self._number(item, "bins", where, 8)),
+        )
+        if not feature.low < feature.high or feature.bins < 1:
+            self._fail(where, "low < high and bins >= 1", repr(item))
+        return feature
+
+    def _stage(self, item: Any, where: str, objectives: Sequence[Objective]) -> Stage:
+        item = self._mapping(item, where, {"name", "timeout_s", "gate"})
+        timeout_s = self._number(item, "timeout_s", where, 60.0)
+        if timeout_s <= 0:
+            self._fail(f"{where}.timeout_s", "a positive number of seconds", repr(timeout_s))
+        gate = self._gate(item["gate"], f"{where}.gate", objectives) if item.get("gate") else None
+        return Stage(self._str(item, "name", None), timeout_s, gate)
+
+    def _gate(self, item: Any, where: str, objectives: Sequence[Objective]) -> Gate:
+        item = self._mapping(item, where, {"metric", "factor_of_seed"})
+        metric = self._str(item, "metric", objectives[0].name)
+        directions = {objective.name: objective.direction for objective in objectives}
+        if metric not in directions:
+            self._fail(f"{where}.metric", "the name of an objective", f"{metric!r}. {nearest(metric, directions)}")
+        return Gate(metric, directions[metric], self._number(item, "factor_of_seed", where, None))
+
+    def _entry(self, raw: Mapping[str, Any], seed_files: Mapping[str, str]) -> str:
+        entry = self._str(raw, "entry", next(iter(seed_files)) if len(seed_files) == 1 else None)
+        if entry not in seed_files:
+            self._fail("entry", f"one of the seed's files {sorted(seed_files)}", repr(entry))
+        return entry
+
+    def _params(self, raw: Mapping[str, Any], overrides: Mapping[str, object]) -> dict[str, object]:
+        params = raw.get("params") or {}
+        if not isinstance(params, dict):
+            self._fail("params", "a mapping of names to default values", repr(params))
+        for key in overrides:
+            if key not in params:
+                raise ProblemError(
+                    f"Problem {self.folder.name!r} has no parameter {key!r}. {nearest(key, map(str, params))}"
+                )
+        return {**params, **overrides}
+
+    def _limits(self, raw: Mapping[str, Any]) -> Limits:
+        limits = Limits()
+        known = {"memory_mb", "processes", "output_mb", "scratch_mb"}
+        item = self._mapping(raw.get("limits") or {}, "limits", known)
+        values = {key: int(self._number(item, key, "limits", None)) for key in item}
+        return replace(limits, **values)
+
+    def _known(self, item: Any, index: int) -> KnownBest:
+        where = f"known_best[{index}]"
+        item = self._mapping(item, where, {"objective", "value", "source", "params"})
+        return KnownBest(
+            self._str(item, "objective", None),
+            self._number(item, "value", where, None),
+            self._str(item, "source", None),
+            dict(item.get("params") or {}),
+        )

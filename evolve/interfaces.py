@@ -1,0 +1,308 @@
+"""The seams of the system. Read this first.
+
+A run is a loop over attempts::
+
+    choice    = search.ask(rng)                    which parent, which inspirations, which island
+    draft     = await operator.propose(context)    a changed program, by syntax, tuning or a model
+    verdict   = await executor.judge(job)          a score, made where the program cannot reach it
+    placement = search.tell(scored)                what the archive makes of it
+
+and every line of it is written to the :class:`Store` before the next begins. The store is a log;
+the state of search and operators is a fold over it, so resuming is replaying.
+
+=================  ==========================================  =================================
+Protocol           implementations                             may it wait, does it have effects?
+=================  ==========================================  =================================
+Store              store.sql, store.memory                     blocking; called from one thread
+Search             search.islands, search.controls             pure: no clock, no I/O
+Archive            search.grid                                 pure
+LanguageModel      llm.litellm_model, llm.scripted             async
+Operator           mutation.syntax, .tune, .diff, .rewrite     async; state only through observe
+Sandbox            evaluation.process_sandbox                  async
+Executor           controller.local_executor                   async
+=================  ==========================================  =================================
+
+Each protocol has one conformance suite under ``tests/conformance`` that every implementation passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from evolve.domain.evaluation import Evaluation, Outcome, Scored
+from evolve.domain.problem import Problem, Stage
+from evolve.domain.program import Program
+from evolve.domain.proposal import (
+    Attempt,
+    Choice,
+    Completion,
+    Event,
+    Placement,
+    Record,
+    Request,
+    Unfinished,
+)
+
+
+# ── the record ────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run as the store lists it.
+
+    Args:
+        id: short unique name, e.g. ``bin_packing-3f9a2c``.
+        problem: name of the problem.
+        status: ``running``, ``paused``, ``finished`` or ``failed``; as last written.
+        config: the resolved configuration, JSON-able.
+        provenance: package version, git commit, judge hash, python, machine; JSON-able.
+        created_at: seconds since the epoch.
+        elapsed_s: seconds some controller has worked on it.
+        proposals, evaluated, cost_usd: totals so far.
+    """
+
+    id: str
+    problem: str
+    status: str
+    config: Mapping[str, object]
+    provenance: Mapping[str, object]
+    created_at: float
+    elapsed_s: float = 0.0
+    proposals: int = 0
+    evaluated: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write to a run. ``fence`` grows with every holder; an old one is refused."""
+
+    run: str
+    holder: str
+    fence: int
+
+
+class Store(Protocol):
+    """The durable record of runs. Values in, values out; returned objects never change.
+
+    Not safe for use from several threads at once. Every write is one transaction: all of it is
+    durable when the call returns, or none of it is. Unknown runs and steps raise NotFound.
+    """
+
+    def create_run(self, run: RunInfo) -> None:
+        """Add a run. Raises StoreError if the id exists."""
+
+    def runs(self) -> Sequence[RunInfo]:
+        """Return all runs, newest first, with totals."""
+
+    def run(self, run: str) -> RunInfo:
+        """Return one run with totals."""
+
+    def acquire(self, run: str, holder: str, seconds: float) -> Lease:
+        """Take the right to write for ``seconds``.
+
+        Raises StoreLocked, naming the holder, while another holder's lease has not expired (a
+        holder on this machine whose process is gone does not count).
+        """
+
+    def renew(self, lease: Lease, seconds: float, elapsed_s: float, status: str) -> None:
+        """Extend the lease and note the run's progress. Raises LeaseLost if it was taken over."""
+
+    def release(self, lease: Lease, elapsed_s: float, status: str) -> None:
+        """Give the lease back and note the run's final ``status``. Raises LeaseLost as renew does."""
+
+    def append(self, lease: Lease, records: Sequence[Record]) -> None:
+        """Write records in order, in one transaction. A record that is already there is skipped,
+        so that repeating a write after a doubtful failure is safe. Raises LeaseLost."""
+
+    def history(self, run: str) -> Iterator[Attempt]:
+        """Yield the finished attempts in the order in which the search was told (``sequence``)."""
+
+    def unfinished(self, run: str) -> Sequence[Unfinished]:
+        """Return attempts that were selected but not finished, by step."""
+
+    def events(self, run: str) -> Sequence[tuple[float, Event]]:
+        """Return (seconds since the epoch, event) in the order written."""
+
+    def program(self, run: str, step: int) -> Program:
+        """Return a program with its files."""
+
+    def evaluations(self, run: str, step: int) -> Sequence[Evaluation]:
+        """Return every evaluation of a program, artifacts included, in the order written."""
+
+    def completion(self, run: str, step: int, request_hash: str) -> Completion | None:
+        """Return the stored answer to a request of this step, or None if it was never answered."""
+
+    def requests(self, run: str, step: int) -> Sequence[tuple[Request, Completion | None]]:
+        """Return the model calls of a step in the order sent."""
+
+    def close(self) -> None:
+        """Release files and connections."""
+
+
+# ── the decisions ─────────────────────────────────────────────────────────────────────────────
+class Archive(Protocol):
+    """Keeps the programs worth breeding from."""
+
+    def add(self, scored: Scored) -> tuple[Placement, str]:
+        """Offer a VALID program; return what became of it and the name of its cell."""
+
+    def elites(self) -> Sequence[Scored]:
+        """Return its members in a stable order."""
+
+
+class Search(Protocol):
+    """Decides what to try next. A pure fold: equal calls give equal states and equal answers.
+
+    All randomness comes from the generator passed to ``ask``; the caller derives it from
+    (run seed, step). ``tell`` draws from nothing.
+    """
+
+    def ask(self, rng: np.random.Generator) -> Choice:
+        """Choose a parent, its inspirations and an island. Needs at least the seed to be told."""
+
+    def tell(self, scored: Scored) -> tuple[Placement, str]:
+        """Learn how an attempt ended (failures too); return its placement and cell."""
+
+    def best(self) -> Scored | None:
+        """Return the best VALID program by the objectives in order, or None."""
+
+    def front(self) -> Sequence[Scored]:
+        """Return the programs no other dominates, best first."""
+
+    def status(self) -> Mapping[str, float]:
+        """Return a few numbers for people, e.g. ``{"cells": 31, "islands": 4}``."""
+
+
+# ── the mutation ──────────────────────────────────────────────────────────────────────────────
+class LanguageModel(Protocol):
+    """Answers prompts. One call, one answer with its cost."""
+
+    name: str
+
+    def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
+        """Return the complete request for (role, content) messages, with this model's settings."""
+
+    async def complete(self, request: Request) -> Completion:
+        """Send a request. Raises ModelError when it failed for good (retries are inside)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A program shown to an operator, with what is known of it."""
+
+    program: Program
+    scored: Scored
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an operator works from.
+
+    Args:
+        step: the attempt.
+        problem: what is searched.
+        parent: the program to change.
+        inspirations: other good programs, best first.
+        rng: the only source of randomness; derived from (run seed, step).
+        model: the model to ask, or None in a keyless run. Its calls are recorded, and a call that
+            was already paid for is answered from the record.
+    """
+
+    step: int
+    problem: Problem
+    parent: Exhibit
+    inspirations: Sequence[Exhibit]
+    rng: np.random.Generator
+    model: LanguageModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an operator made: the files of the new program, and a JSON-able account of how."""
+
+    files: Mapping[str, str]
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+class Operator(Protocol):
+    """Makes one program out of others.
+
+    State is allowed, but only state that ``observe`` can rebuild: after a resume the operator is
+    new and is shown every finished attempt again, in order. ``propose`` may depend on the context
+    and that state alone.
+    """
+
+    name: str
+    needs_model: bool
+
+    async def propose(self, context: Context) -> Draft:
+        """Return a changed program. Raises ProposalRejected with a cause code, or ModelError."""
+
+    def observe(self, scored: Scored, program: Program | None) -> None:
+        """Learn how an attempt ended, whoever proposed it. ``program`` carries no files."""
+
+
+# ── the evaluation ────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One stage of one evaluation, as it is sent to a sandbox."""
+
+    problem: Problem
+    stage: Stage
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came back from a sandbox: checked data, no code.
+
+    ``log`` is the head and tail of what the program printed.
+    """
+
+    outcome: Outcome
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    feedback: str = ""
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    per_instance: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    log: str = ""
+
+
+class Sandbox(Protocol):
+    """One place where one program at a time is judged; warm between jobs.
+
+    Whatever a program started is dead, and whatever it wrote is gone, when ``judge`` returns.
+    ``protects`` and ``does_not_protect`` are sentences for people, true on this machine.
+    """
+
+    async def start(self) -> None:
+        """Get ready to judge. Raises SandboxUnavailable with what is missing."""
+
+    async def judge(self, job: Job) -> Verdict:
+        """Judge a program. Raises SandboxUnavailable for our failures, never for the program's."""
+
+    async def close(self) -> None:
+        """End every process; never raises."""
+
+    def protects(self) -> Sequence[str]: ...
+
+    def does_not_protect(self) -> Sequence[str]: ...
+
+
+class Executor(Protocol):
+    """Runs jobs on ``width`` sandboxes; retries INFRASTRUCTURE failures on a fresh one."""
+
+    width: int
+
+    async def start(self) -> None: ...
+
+    async def judge(self, job: Job) -> Verdict:
+        """Judge a program on the next free sandbox. After the retries are used up the verdict is
+        INFRASTRUCTURE."""
+
+    async def close(self) -> None: ...
