@@ -1,0 +1,67 @@
+"""How much a run may spend, and whether it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run has used so far, over all its sessions."""
+
+    proposals: int = 0
+    evaluations: int = 0
+    cost_usd: float = 0.0
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """What was begun and not yet counted. ``paying`` is how many model calls are open."""
+
+    attempts: int = 0
+    paying: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Limits of a run; None means no limit.
+
+    Args:
+        evaluations: programs whose evaluation ended, the seed included.
+        proposals: attempts, the rejected ones included.
+        wall_s: seconds some controller worked on the run.
+        cost_usd: dollars for model calls.
+    """
+
+    evaluations: int | None
+    proposals: int | None
+    wall_s: float | None
+    cost_usd: float | None
+
+    def exhausted(self, spent: Spent, in_flight: InFlight, mean_call_usd: float) -> str:
+        """Return why no further attempt may start, or an empty string.
+
+        What is in flight counts as if it had already been spent, an open model call at the mean
+        price of those before it.
+        """
+        committed_usd = spent.cost_usd + in_flight.paying * mean_call_usd
+        if self.evaluations is not None and spent.evaluations + in_flight.attempts >= self.evaluations:
+            return f"budget of {self.evaluations} evaluations used"
+        if self.proposals is not None and spent.proposals >= self.proposals:
+            return f"budget of {self.proposals} proposals used"
+        if self.wall_s is not None and spent.elapsed_s >= self.wall_s:
+            return f"budget of {self.wall_s:g} s used"
+        if self.cost_usd is not None and committed_usd >= self.cost_usd:
+            return f"budget of ${self.cost_usd:g} used"
+        return ""
+
+    def share_used(self, spent: Spent) -> float:
+        """Return how much of the tightest limit is used, 0 to 1; 0 when there is none."""
+        pairs = (
+            (spent.evaluations, self.evaluations),
+            (spent.proposals, self.proposals),
+            (spent.elapsed_s, self.wall_s),
+            (spent.cost_usd, self.cost_usd),
+        )
+        return min(1.0, max((used / limit for used, limit in pairs if limit), default=0.0))
