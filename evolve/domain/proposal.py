@@ -155,7 +155,8 @@ Record = Selected | Prompted | Completed | Applied | Evaluated | Finished | Even
 class Attempt:
     """A finished attempt as the store gives it back, in ``sequence`` order.
 
-    ``program`` carries no files (load them by step); ``evaluation`` is the last one.
+    ``program`` carries no files (load them by step), so ``fingerprint`` is given beside it, empty
+    without a program; ``evaluation`` is the last one.
     """
 
     selected: Selected
@@ -163,6 +164,7 @@ class Attempt:
     evaluation: Evaluation | None
     finished: Finished
     cost_usd: float
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

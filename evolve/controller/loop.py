@@ -1,0 +1,287 @@
+"""The loop: ask, propose, judge, tell - until the budget is used.
+
+Decisions (``search.ask`` and ``search.tell``) happen in one task, in the order the record keeps, so
+the search needs no locks and a replay needs no guesses. Attempts wait in tasks of their own;
+proposals and evaluations have separate widths.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evolve.controller.attempt import CHOOSING, MODEL_ERROR, Attempts, Ended, step_rng
+from evolve.controller.budget import Budget, InFlight, Spent
+from evolve.controller.exhibits import Exhibits, scored
+from evolve.controller.journal import Journal
+from evolve.domain.evaluation import Outcome, Scored
+from evolve.domain.problem import Problem
+from evolve.domain.proposal import Attempt, Completion, Finished, Placement, Selected, Unfinished
+from evolve.evaluation.cascade import Cascade
+from evolve.interfaces import Exhibit, LanguageModel, Search
+from evolve.mutation.mix import OperatorMix
+
+_MODEL_ERRORS_IN_A_ROW = 10
+_INFRASTRUCTURE_IN_A_ROW = 5
+_ORDERED_WINDOW = 2  # one attempt is judged while the next is made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Widths:
+    """How much happens at once.
+
+    Args:
+        propose: model proposals in the making.
+        queue: programs being judged or waiting for it, before no new proposal is begun: more keep
+            the sandboxes busier, fewer breed from fresher parents.
+        ordered: finish attempts in the order of their numbers: with a deterministic model two runs
+            of equal seed are then identical.
+        stall: attempts in a row without a new program before the run gives up.
+    """
+
+    propose: int
+    queue: int
+    ordered: bool
+    stall: int
+
+
+@dataclass
+class Progress:
+    """Where a run stands; read by views, written by the loop only."""
+
+    spent: Spent = field(default_factory=Spent)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    proposed: Counter[str] = field(default_factory=Counter)
+    placed: Counter[str] = field(default_factory=Counter)
+    best: Scored | None = None
+    stop_reason: str = ""
+
+
+class Loop:
+    """One run's loop. Create, ``restore`` what is on record, then ``run``."""
+
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        seed: int,
+        search: Search,
+        operators: OperatorMix,
+        model: LanguageModel | None,
+        cascade: Cascade,
+        journal: Journal,
+        exhibits: Exhibits,
+        budget: Budget,
+        widths: Widths,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.progress = Progress()
+        self._problem = problem
+        self._seed = seed
+        self._search = search
+        self._operators = operators
+        self._journal = journal
+        self._exhibits = exhibits
+        self._budget = budget
+        self._widths = widths
+        self._clock = clock
+        self._started_at = clock()
+        self._elapsed_before_s = 0.0
+        self._next_step = 1
+        self._sequence = 0
+        self._calls = 0
+        self._in_a_row: Counter[str] = Counter()
+        self._open: dict[int, asyncio.Task[Ended]] = {}
+        self._early: dict[int, Ended] = {}
+        self._redo: list[tuple[Unfinished, Mapping[str, Completion]]] = []
+        self._news: asyncio.Queue[asyncio.Task[Ended] | None] = asyncio.Queue()
+        self._attempts = Attempts(
+            problem=problem,
+            seed=seed,
+            operators=operators,
+            model=model,
+            cascade=cascade,
+            journal=journal,
+            exhibits=exhibits,
+            propose_width=1 if widths.ordered else widths.propose,
+            resolved=lambda: self._news.put_nowait(None),
+        )
+
+    def restore(
+        self,
+        history: Iterable[Attempt],
+        unfinished: Sequence[tuple[Unfinished, Mapping[str, Completion]]],
+        elapsed_s: float,
+    ) -> None:
+        """Fold the record into search and operators; take note of what a crash cut off.
+
+        ``unfinished`` pairs each attempt with the answers that were already paid for.
+        """
+        self._elapsed_before_s = elapsed_s
+        for past in history:
+            step, finished = past.selected.step, past.finished
+            if past.fingerprint:
+                self._attempts.known[past.fingerprint] = step
+            calls = 1 if past.cost_usd else 0
+            self._tell(
+                Ended(
+                    past.selected,
+                    past.program,
+                    past.evaluation,
+                    finished.cause,
+                    finished.detail,
+                    past.cost_usd,
+                    calls,
+                )
+            )
+            self._sequence = finished.sequence + 1
+            self._next_step = max(self._next_step, step + 1)
+        self._redo = list(unfinished)
+        self._next_step = max([self._next_step, *(item.selected.step + 1 for item, _ in unfinished)])
+
+    async def run(self) -> str:
+        """Work until nothing may start and nothing is open; return why it stopped."""
+        try:
+            for item, paid in self._redo:
+                self._begin(item.selected, self._attempts.resume(item, paid))
+            self._top_up()
+            while self._open:
+                news = await self._news.get()
+                if news is None:
+                    self._top_up()
+                else:
+                    self._settle(news.result())
+        finally:
+            await self._abandon()
+        return self.progress.stop_reason
+
+    def stop(self, reason: str) -> None:
+        """Begin nothing new; what is in flight is finished and kept."""
+        self.progress.stop_reason = self.progress.stop_reason or reason
+
+    def elapsed_s(self) -> float:
+        """Seconds some controller has worked on this run."""
+        return self._elapsed_before_s + self._clock() - self._started_at
+
+    def in_flight(self) -> InFlight:
+        """What is begun and not finished."""
+        return InFlight(attempts=len(self._open), paying=self._attempts.open_calls())
+
+    # ── starting ──────────────────────────────────────────────────────────────────────────────
+    def _top_up(self) -> None:
+        while not self.progress.stop_reason and self._room():
+            self._note_elapsed()
+            mean_call_usd = self.progress.spent.cost_usd / self._calls if self._calls else 0.0
+            reason = self._budget.exhausted(self.progress.spent, self.in_flight(), mean_call_usd)
+            if not reason:
+                self._ask()
+            elif self._open:
+                return  # an attempt in flight may yet be rejected and give its share back
+            else:
+                self.stop(reason)
+
+    def _room(self) -> bool:
+        if self._sequence == 0:
+            return False  # nothing to breed from before the seed is placed
+        if self._widths.ordered:
+            return not self._open or self._next_step - min(self._open) < _ORDERED_WINDOW
+        proposing = len(self._attempts.proposing)
+        return proposing < self._widths.propose and len(self._open) - proposing < self._widths.queue
+
+    def _ask(self) -> None:
+        step = self._next_step
+        self._next_step += 1
+        rng = step_rng(self._seed, step, CHOOSING)
+        choice = self._search.ask(rng)
+        operator = self._operators.choose(rng)
+        selected = Selected(step, choice, operator.name, self._sequence)
+        self._journal.post(selected)
+        self._begin(selected, self._attempts.start(selected, operator))
+
+    def _begin(self, selected: Selected, work: Coroutine[Any, Any, Ended]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._open[selected.step] = task
+        task.add_done_callback(self._news.put_nowait)
+
+    # ── finishing ─────────────────────────────────────────────────────────────────────────────
+    def _settle(self, ended: Ended) -> None:
+        if not self._widths.ordered:
+            self._finish(ended)
+            self._top_up()
+            return
+        self._early[ended.selected.step] = ended
+        while self._open and (first := min(self._open)) in self._early:
+            self._finish(self._early.pop(first))
+            self._top_up()
+
+    def _finish(self, ended: Ended) -> None:
+        step = ended.selected.step
+        del self._open[step]
+        known, placement, cell = self._tell(ended)
+        self._journal.post(
+            Finished(step, self._sequence, known.outcome, ended.cause, ended.detail, placement, cell),
+        )
+        self._sequence += 1
+        if placement and ended.program is not None and ended.evaluation is not None:
+            self._exhibits.add(Exhibit(ended.program, known, ended.evaluation))
+        self._watch(ended, known)
+
+    def _tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
+        known = scored(
+            self._problem,
+            step=ended.selected.step,
+            island=ended.selected.choice.island,
+            operator=ended.selected.operator,
+            program=ended.program,
+            evaluation=ended.evaluation,
+            cost_usd=ended.cost_usd,
+        )
+        placement, cell = self._search.tell(known)
+        self._operators.observe(known, ended.program)
+        self._count(ended, known, bool(placement))
+        return known, placement, cell
+
+    def _count(self, ended: Ended, known: Scored, placed: bool) -> None:
+        progress, spent = self.progress, self.progress.spent
+        self._calls += ended.calls
+        progress.spent = Spent(
+            proposals=spent.proposals + 1,
+            evaluations=spent.evaluations + (ended.evaluation is not None),
+            cost_usd=spent.cost_usd + ended.cost_usd,
+            elapsed_s=self.elapsed_s(),
+        )
+        progress.outcomes[known.outcome] += 1
+        progress.proposed[known.operator] += 1
+        progress.placed[known.operator] += placed
+        if ended.cause:
+            progress.causes[ended.cause] += 1
+        progress.best = self._search.best()
+
+    def _watch(self, ended: Ended, known: Scored) -> None:
+        """Give up on a run that cannot get anywhere, and stop one that has arrived."""
+        for what, happened, limit in (
+            (MODEL_ERROR, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW),
+            ("infrastructure", known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW),
+            ("no new program", ended.program is None, self._widths.stall),
+        ):
+            self._in_a_row[what] = self._in_a_row[what] + 1 if happened else 0
+            if self._in_a_row[what] >= limit:
+                why = ended.detail or (ended.evaluation.feedback if ended.evaluation else "")
+                self.stop(f"{limit} attempts in a row ended with {what}; the last: {why}")
+        lead = self._problem.objectives[0]
+        if known.valid and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):
+            self.stop(f"target reached: {lead.name} {ended.evaluation.metrics[lead.name]!r}")
+
+    def _note_elapsed(self) -> None:
+        spent = self.progress.spent
+        self.progress.spent = Spent(spent.proposals, spent.evaluations, spent.cost_usd, self.elapsed_s())
+
+    async def _abandon(self) -> None:
+        for task in self._open.values():
+            task.cancel()
+        await asyncio.gather(*self._open.values(), return_exceptions=True)

@@ -1,0 +1,281 @@
+"""A run from its first breath to its last: start, resume, and announce the champion."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from evolve.controller.budget import Budget
+from evolve.controller.exhibits import Exhibits
+from evolve.controller.journal import Journal
+from evolve.controller.loop import Loop, Widths
+from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.problem import SEALED, Problem
+from evolve.domain.program import SEED_STEP
+from evolve.domain.proposal import Applied, Choice, Completion, Evaluated, Event, Record, Selected, Unfinished
+from evolve.errors import LeaseLost, SeedNotValid
+from evolve.evaluation.cascade import Cascade
+from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
+from evolve.llm.request_hash import request_hash
+from evolve.mutation.mix import OperatorMix
+
+_LEASE_S = 30.0
+_RENEW_EVERY_S = 5.0
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything a run is made of; built from a configuration by :mod:`evolve.wiring`."""
+
+    problem: Problem
+    seed: int
+    search: Search
+    operators: OperatorMix
+    model: LanguageModel | None
+    executor: Executor
+    budget: Budget
+    widths: Widths
+    open_store: Callable[[], Store]
+    holder: str
+    sealed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A program scored beside the others at the end: ``best``, ``seed``, or a baseline's name."""
+
+    name: str
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended.
+
+    Args:
+        run: its id.
+        reason: why it stopped.
+        status: ``finished``, ``paused`` or ``failed``.
+        best_step, best: the champion and its evaluation in the search.
+        sealed: champion, seed and baselines on the sealed stage; empty without one.
+    """
+
+    run: str
+    reason: str
+    status: str
+    best_step: int
+    best: Evaluation
+    seed: Evaluation
+    sealed: Sequence[Contender] = field(default_factory=tuple)
+
+
+Observer = Callable[[Loop], None]
+"""Told once, when the loop is about to run, so that a view can watch ``loop.progress``."""
+
+
+async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
+    """Judge the seed, create the run, work on it.
+
+    Raises SeedNotValid, before anything is recorded, with the judge's feedback.
+    """
+    store = parts.open_store()
+    try:
+        async with _running(parts.executor):
+            cascade = Cascade(parts.problem, parts.executor)
+            evaluations = await judge_seed(parts.problem, cascade)
+            store.create_run(info)
+            lease = store.acquire(info.id, parts.holder, _LEASE_S)
+            store.append(lease, _seed_records(parts.problem, evaluations))
+            return await _Session(parts, store, lease, cascade).work(observe)
+    finally:
+        store.close()
+
+
+async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
+    """Take a run up where its record ends. Raises StoreLocked while another controller works on it."""
+    store = parts.open_store()
+    try:
+        lease = store.acquire(run, parts.holder, _LEASE_S)
+        async with _running(parts.executor):
+            return await _Session(parts, store, lease, Cascade(parts.problem, parts.executor)).work(observe)
+    finally:
+        store.close()
+
+
+async def judge_seed(problem: Problem, cascade: Cascade) -> list[Evaluation]:
+    """Judge the seed on every stage. Raises SeedNotValid."""
+    evaluations = [evaluation async for evaluation in cascade.evaluate(problem.seed().files)]
+    last = evaluations[-1]
+    if last.outcome is not Outcome.VALID:
+        output = last.artifacts.get("output", b"").decode("utf-8", "replace")
+        raise SeedNotValid(
+            f"The seed of problem {problem.name!r} does not evaluate VALID: stage {last.stage!r} ended "
+            f"{last.outcome}.\n{last.feedback}\n{output}".rstrip()
+            + f"\nMend {problem.folder / 'seed'} or evaluate.py, then try `evolve check {problem.folder}`."
+        )
+    return evaluations
+
+
+def _seed_records(problem: Problem, evaluations: Sequence[Evaluation]) -> list[Record]:
+    selected = Selected(SEED_STEP, Choice(SEED_STEP, (), 0), "seed", 0)
+    return [selected, Applied(problem.seed()), *(Evaluated(SEED_STEP, e) for e in evaluations)]
+
+
+@asynccontextmanager
+async def _running(executor: Executor) -> AsyncIterator[None]:
+    await executor.start()
+    try:
+        yield
+    finally:
+        await executor.close()
+
+
+class _Session:
+    """One controller's time with a run, under its lease."""
+
+    def __init__(self, parts: Parts, store: Store, lease: Lease, cascade: Cascade) -> None:
+        self._parts = parts
+        self._store = store
+        self._lease = lease
+        self._cascade = cascade
+        self._journal = Journal(store, lease)
+        self._reader = parts.open_store()
+        self._loop = Loop(
+            problem=parts.problem,
+            seed=parts.seed,
+            search=parts.search,
+            operators=parts.operators,
+            model=parts.model,
+            cascade=cascade,
+            journal=self._journal,
+            exhibits=Exhibits(self._reader, lease.run, parts.problem),
+            budget=parts.budget,
+            widths=parts.widths,
+        )
+
+    async def work(self, observe: Observer) -> Result:
+        """Restore, run, announce. The lease is given back however it ends."""
+        status = "failed"
+        self._restore()
+        renewing = asyncio.create_task(self._renew())
+        try:
+            observe(self._loop)
+            with _signals(self._loop):
+                reason = await self._until_done(renewing)
+            status = "paused" if reason == INTERRUPTED else "finished"
+            result = await self._result(reason, status)
+        except BaseException as error:
+            status = "paused" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt) else "failed"
+            raise
+        finally:
+            renewing.cancel()
+            await self._close(status)
+        return result
+
+    def _restore(self) -> None:
+        run, reader = self._lease.run, self._reader
+        seed = [e for e in reader.evaluations(run, SEED_STEP) if e.stage != SEALED]
+        self._cascade.calibrate(seed)
+        unfinished = [(item, _paid(reader, run, item)) for item in reader.unfinished(run)]
+        self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s)
+
+    async def _until_done(self, renewing: asyncio.Task[None]) -> str:
+        working = asyncio.create_task(self._loop.run())
+        try:
+            await asyncio.wait((working, renewing), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                renewing.result()  # raises LeaseLost
+            reason = await working
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        await self._journal.write(Event("stopped", {"reason": reason}))
+        return reason
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_EVERY_S)
+            await self._journal.call(
+                lambda store: store.renew(self._lease, _LEASE_S, self._loop.elapsed_s(), "running")
+            )
+
+    async def _close(self, status: str) -> None:
+        try:
+            await self._journal.close()
+            self._store.release(self._lease, self._loop.elapsed_s(), status)
+        except LeaseLost:
+            pass  # the new holder writes the status now
+        finally:
+            self._reader.close()
+
+    # ── the announcement ──────────────────────────────────────────────────────────────────────
+    async def _result(self, reason: str, status: str) -> Result:
+        best = self._loop.progress.best
+        best_step = best.step if best is not None else SEED_STEP
+        sealed: list[Contender] = []
+        if status == "finished" and self._parts.sealed and self._parts.problem.sealed is not None:
+            sealed = await self._sealed(best_step)
+        run = self._lease.run
+        champion = await self._journal.call(lambda store: _last(store, run, best_step))
+        seed = await self._journal.call(lambda store: _last(store, run, SEED_STEP))
+        return Result(run, reason, status, best_step, champion, seed, sealed)
+
+    async def _sealed(self, best_step: int) -> list[Contender]:
+        run, problem = self._lease.run, self._parts.problem
+        steps = {"best": best_step, "seed": SEED_STEP}
+        files = {name: self._reader.program(run, step).files for name, step in steps.items()}
+        names = [*files, *(name for name in problem.baselines() if name not in files)]
+        files.update({name: text for name, text in problem.baselines().items() if name not in files})
+        contenders = await asyncio.gather(*(self._contend(name, files[name], steps.get(name)) for name in names))
+        scores = {c.name: dict(c.evaluation.metrics) for c in contenders}
+        await self._journal.write(Event("sealed", {"best_step": best_step, "scores": scores}))
+        return list(contenders)
+
+    async def _contend(self, name: str, files: Mapping[str, str], step: int | None) -> Contender:
+        run, stage = self._lease.run, self._parts.problem.sealed
+        assert stage is not None  # only called with a sealed stage
+        if step is not None:
+            known = await self._journal.call(lambda store: _sealed_on_record(store, run, step))
+            if known is not None:
+                return Contender(name, known)
+        evaluation = await self._cascade.judge(files, stage)
+        if step is not None:
+            await self._journal.write(Evaluated(step, evaluation))
+        return Contender(name, evaluation)
+
+
+def _paid(reader: Store, run: str, item: Unfinished) -> dict[str, Completion]:
+    calls = reader.requests(run, item.selected.step)
+    return {request_hash(request): completion for request, completion in calls if completion is not None}
+
+
+def _last(store: Store, run: str, step: int) -> Evaluation:
+    return [e for e in store.evaluations(run, step) if e.stage != SEALED][-1]
+
+
+def _sealed_on_record(store: Store, run: str, step: int) -> Evaluation | None:
+    return next((e for e in store.evaluations(run, step) if e.stage == SEALED), None)
+
+
+@contextmanager
+def _signals(loop: Loop) -> Iterator[None]:
+    """First Ctrl+C (or SIGTERM): begin nothing new. Second: drop what is in flight; it is redone on resume."""
+    running = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def interrupt() -> None:
+        if loop.progress.stop_reason == INTERRUPTED and task is not None:
+            task.cancel()
+        loop.stop(INTERRUPTED)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            running.remove_signal_handler(number)
