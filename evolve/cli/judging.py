@@ -1,0 +1,191 @@
+"""eval, check, new: judging programs without searching."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import yaml
+from rich.console import Console
+
+from evolve import wiring
+from evolve.cli.options import as_json, json_option
+from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.problem import Problem, Stage, complete_program
+from evolve.errors import ConfigurationError
+from evolve.evaluation.cascade import Cascade
+from evolve.interfaces import Executor
+from evolve.paths import bundled
+from evolve.terminal import table_of
+
+param_option = click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the problem."
+)
+set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting, as for run.")
+
+
+@click.command("eval")
+@click.argument("problem")
+@click.argument("programs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--stage", help="Stage to judge; the last of the cascade unless given (`sealed` works too).")
+@param_option
+@set_option
+@json_option
+def eval_(
+    problem: str,
+    programs: tuple[Path, ...],
+    stage: str | None,
+    params: tuple[str, ...],
+    overrides: tuple[str, ...],
+    json_: bool,
+) -> None:
+    """Judge PROGRAMS (files or folders) on PROBLEM; exit code 0 if all are VALID."""
+    loaded = wiring.load_problem(problem, _params(params))
+    chosen = loaded.stage(stage) if stage else loaded.stages[-1]
+    contents = {str(path): complete_program(loaded, path) for path in programs}
+    executor = _executor(loaded, overrides)
+    judged = asyncio.run(_judge_all(loaded, executor, [(files, chosen) for files in contents.values()]))
+    rows = [_row(loaded, name, evaluation) for name, evaluation in zip(contents, judged, strict=True)]
+    _print_rows(rows, json_)
+    sys.exit(0 if all(evaluation.outcome is Outcome.VALID for evaluation in judged) else 1)
+
+
+@click.command()
+@click.argument("problem")
+@param_option
+@set_option
+@json_option
+def check(problem: str, params: tuple[str, ...], overrides: tuple[str, ...], json_: bool) -> None:
+    """Load PROBLEM, score its seed twice, its baselines, and its exploits (which must not score)."""
+    loaded = wiring.load_problem(problem, _params(params))
+    work = _check_work(loaded)
+    executor = _executor(loaded, overrides)
+    judged = asyncio.run(_judge_all(loaded, executor, [(item.files, item.stage) for item in work]))
+    rows = [{**_row(loaded, item.name, e), "stage": item.stage.name} for item, e in zip(work, judged, strict=True)]
+    findings = _findings(loaded, work, judged)
+    if json_:
+        click.echo(
+            as_json({"problem": loaded.name, "judge_hash": loaded.judge_hash(), "programs": rows, "findings": findings})
+        )
+    else:
+        _print_rows(rows, json_=False)
+        for line in findings or ["Everything is in order."]:
+            click.echo(line)
+    sys.exit(1 if findings else 0)
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--dir", "parent", default=".", type=click.Path(file_okay=False, path_type=Path), help="Where to write it."
+)
+def new(name: str, parent: Path) -> None:
+    """Write a working problem folder NAME to start from."""
+    if not name.replace("_", "").replace("-", "").isalnum():
+        raise ConfigurationError(f"{name!r} is no good folder name: use letters, digits, '-' and '_'.")
+    target = parent / name
+    if target.exists():
+        raise ConfigurationError(f"{target} exists already; choose another name or remove it.")
+    shutil.copytree(bundled("problems") / "_template", target, ignore=shutil.ignore_patterns("__pycache__"))
+    click.echo(f"Wrote {target}. Next:\n  evolve check {_path(target)}\n  evolve run problem={_path(target)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A program to judge, and what must come of it."""
+
+    name: str
+    kind: str
+    files: Mapping[str, str]
+    stage: Stage
+
+
+def _check_work(problem: Problem) -> list[_Work]:
+    stages = (*problem.stages, problem.sealed) if problem.sealed else problem.stages
+    seed = problem.seed().files
+    work = [_Work(f"seed ({turn})", "seed", seed, stage) for stage in stages for turn in ("first", "again")]
+    last = problem.stages[-1]
+    work += [_Work(f"baseline {name}", "baseline", files, last) for name, files in problem.baselines().items()]
+    work += [_Work(f"exploit {name}", "exploit", files, last) for name, files in problem.exploits().items()]
+    return work
+
+
+def _findings(problem: Problem, work: Sequence[_Work], judged: Sequence[Evaluation]) -> list[str]:
+    findings = []
+    seeds: dict[str, Evaluation] = {}
+    for item, evaluation in zip(work, judged, strict=True):
+        valid = evaluation.outcome is Outcome.VALID
+        if item.kind == "exploit" and valid:
+            findings.append(f"{item.name} scored: the judge can be fooled this way.")
+        if item.kind != "exploit" and not valid:
+            findings.append(f"{item.name} ended {evaluation.outcome} at stage {item.stage.name}: {evaluation.feedback}")
+        if item.kind == "seed":
+            first = seeds.setdefault(item.stage.name, evaluation)
+            findings += _noise(problem, item.stage.name, first, evaluation)
+    return findings
+
+
+def _noise(problem: Problem, stage: str, first: Evaluation, again: Evaluation) -> list[str]:
+    noisy = []
+    for objective in problem.objectives:
+        pair = first.metrics.get(objective.name), again.metrics.get(objective.name)
+        if None not in pair and pair[0] != pair[1]:
+            noisy.append(
+                f"{objective.name} is noisy at stage {stage}: the same seed scored {pair[0]!r} and {pair[1]!r}."
+            )
+    return noisy
+
+
+def _params(pairs: Sequence[str]) -> dict[str, object]:
+    params: dict[str, object] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise ConfigurationError(f"--param {pair!r}: expected NAME=VALUE.")
+        params[name] = yaml.safe_load(value)
+    return params
+
+
+def _executor(problem: Problem, overrides: Sequence[str]) -> Executor:
+    return wiring.build_executor(wiring.configure([f"problem={problem.name}", *overrides]), problem)
+
+
+async def _judge_all(
+    problem: Problem, executor: Executor, work: Sequence[tuple[Mapping[str, str], Stage]]
+) -> list[Evaluation]:
+    await executor.start()
+    try:
+        cascade = Cascade(problem, executor)
+        return list(await asyncio.gather(*(cascade.judge(files, stage) for files, stage in work)))
+    finally:
+        await executor.close()
+
+
+def _row(problem: Problem, name: str, evaluation: Evaluation) -> dict[str, object]:
+    metrics = dict(evaluation.metrics)
+    return {
+        "program": name,
+        "outcome": str(evaluation.outcome),
+        "metrics": metrics,
+        "objectives": {o.name: metrics[o.name] for o in problem.objectives if o.name in metrics},
+        "feedback": evaluation.feedback,
+        "seconds": round(evaluation.seconds, 6),
+    }
+
+
+def _print_rows(rows: Sequence[dict[str, object]], json_: bool) -> None:
+    if json_:
+        for row in rows:
+            click.echo(as_json(row))
+        return
+    columns = [c for c in ("program", "stage", "outcome", "objectives", "seconds", "feedback") if c in rows[0]]
+    Console().print(table_of(rows, columns))
+
+
+def _path(target: Path) -> str:
+    return str(target) if target.is_absolute() else f"./{target}"

@@ -1,0 +1,248 @@
+"""runs, show, best, export: reading what is on record."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import click
+from rich.console import Console
+
+from evolve import wiring
+from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, store_option
+from evolve.domain.evaluation import Evaluation
+from evolve.domain.problem import SEALED
+from evolve.domain.proposal import Attempt
+from evolve.errors import StoreError
+from evolve.interfaces import RunInfo, Store
+from evolve.terminal import program_diff, table_of
+
+
+@click.command()
+@store_option
+@json_option
+def runs(store: str, json_: bool) -> None:
+    """List the runs of a store, newest first."""
+    with _opened(store) as opened:
+        rows = [_run_row(info) for info in opened.runs()]
+    if json_:
+        for row in rows:
+            click.echo(as_json(row))
+    else:
+        columns = ("run", "problem", "status", "proposals", "evaluated", "cost_usd", "elapsed_s", "created")
+        Console().print(table_of(rows, columns))
+
+
+@click.command()
+@run_argument
+@click.argument("program", required=False, type=int)
+@store_option
+@json_option
+def show(run: str, program: int | None, store: str, json_: bool) -> None:
+    """Show how RUN went, or what is on record of its PROGRAM (a step number)."""
+    info = wiring.find_run(store, run)
+    with _opened(store) as opened:
+        data = _run_data(opened, info) if program is None else _program_data(opened, info, program)
+    if json_:
+        click.echo(as_json(data))
+    else:
+        _print_data(data)
+
+
+@click.command()
+@run_argument
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write its files to this folder.")
+@click.option("--patch", is_flag=True, help="Print it as a diff against the seed, for `git apply`.")
+@store_option
+@json_option
+def best(run: str, out: Path | None, patch: bool, store: str, json_: bool) -> None:
+    """Print RUN's best program."""
+    info = wiring.find_run(store, run)
+    with _opened(store) as opened:
+        step, evaluation = _best(opened, info)
+        files = opened.program(run, step).files
+        seed = opened.program(run, 0).files
+    if out is not None:
+        for path, text in files.items():
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            (out / path).write_bytes(text.encode("utf-8", "surrogatepass"))
+    if json_:
+        click.echo(as_json({"run": run, "step": step, "files": files, **evaluation_data(evaluation)}))
+    elif patch:
+        click.echo(program_diff(seed, files), nl=False)
+    elif out is not None:
+        click.echo(f"Wrote program {step} to {out}.")
+    else:
+        for path, text in files.items():
+            click.echo(text if len(files) == 1 else f"==> {path} <==\n{text}")
+
+
+@click.command()
+@run_argument
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write; standard output unless given."
+)
+@click.option("--files/--no-files", default=True, help="With the text of every program (jsonl only).")
+@store_option
+def export(run: str, form: str, out: Path | None, files: bool, store: str) -> None:
+    """Write every finished attempt of RUN, in the order in which the search was told."""
+    wiring.find_run(store, run)
+    stream = out.open("w", newline="", encoding="utf-8") if out is not None else sys.stdout
+    try:
+        with _opened(store) as opened:
+            if form == "csv":
+                _write_csv(opened, run, stream)
+            else:
+                for attempt in opened.history(run):
+                    row = _attempt_row(attempt)
+                    if files and attempt.program is not None:
+                        row["files"] = dict(opened.program(run, attempt.selected.step).files)
+                    stream.write(as_json(row) + "\n")
+    finally:
+        if out is not None:
+            stream.close()
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Store]:
+    store = wiring.open_existing(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _run_row(info: RunInfo) -> dict[str, object]:
+    return {
+        "run": info.id,
+        "problem": info.problem,
+        "status": info.status,
+        "proposals": info.proposals,
+        "evaluated": info.evaluated,
+        "cost_usd": round(info.cost_usd, 6),
+        "elapsed_s": round(info.elapsed_s, 1),
+        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(info.created_at)),
+    }
+
+
+def _best(store: Store, info: RunInfo) -> tuple[int, Evaluation]:
+    """Find the champion again as the run itself did: by telling its search the whole history."""
+    problem = wiring.load_problem(str(info.config["problem"]), dict(_mapping(info.config["params"])))
+    leader: tuple[tuple[float, ...], int] | None = None
+    for attempt in store.history(info.id):
+        evaluation = attempt.evaluation
+        if evaluation is None or evaluation.outcome != "valid":
+            continue
+        key = (problem.vector(evaluation.metrics), -attempt.selected.step)
+        if leader is None or key > leader:
+            leader = key
+    if leader is None:
+        raise StoreError(f"Run {info.id!r} has no valid program on record.")
+    step = -leader[1]
+    return step, [e for e in store.evaluations(info.id, step) if e.stage != SEALED][-1]
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
+    outcomes: Counter[str] = Counter()
+    causes: Counter[str] = Counter()
+    operators: dict[str, Counter[str]] = {}
+    for attempt in store.history(info.id):
+        outcomes[attempt.finished.outcome] += 1
+        tally = operators.setdefault(attempt.selected.operator, Counter())
+        tally["proposed"] += 1
+        tally["placed"] += bool(attempt.finished.placement)
+        if attempt.finished.cause:
+            causes[attempt.finished.cause] += 1
+    step, evaluation = _best(store, info)
+    sealed = [event.data for _, event in store.events(info.id) if event.kind == "sealed"]
+    return {
+        **_run_row(info),
+        "best": {"step": step, **evaluation_data(evaluation)},
+        "outcomes": dict(outcomes),
+        "causes": dict(causes),
+        "operators": {name: dict(tally) for name, tally in operators.items()},
+        "sealed": sealed[-1] if sealed else None,
+        "provenance": dict(info.provenance),
+        "seed": info.config.get("seed"),
+    }
+
+
+def _program_data(store: Store, info: RunInfo, step: int) -> dict[str, object]:
+    program = store.program(info.id, step)
+    lineage = [step]
+    ancestor = program
+    while ancestor.parents and ancestor.step != 0:
+        ancestor = store.program(info.id, ancestor.parents[0])
+        lineage.append(ancestor.step)
+    parent = store.program(info.id, program.parents[0]).files if program.parents else {}
+    calls = [
+        {
+            "model": request.model,
+            "prompt": [{"role": message.role, "content": message.content} for message in request.messages],
+            "answer": completion.text if completion is not None else None,
+            "cost_usd": completion.cost_usd if completion is not None else None,
+        }
+        for request, completion in store.requests(info.id, step)
+    ]
+    return {
+        "run": info.id,
+        "step": step,
+        "parents": list(program.parents),
+        "lineage": lineage,
+        "detail": dict(program.detail),
+        "evaluations": [
+            {**evaluation_data(e), "artifacts": dict(e.artifacts)} for e in store.evaluations(info.id, step)
+        ],
+        "diff_to_parent": program_diff(parent, program.files),
+        "files": dict(program.files),
+        "calls": calls,
+    }
+
+
+def _attempt_row(attempt: Attempt) -> dict[str, object]:
+    selected, finished, program, evaluation = attempt.selected, attempt.finished, attempt.program, attempt.evaluation
+    return {
+        "sequence": finished.sequence,
+        "step": selected.step,
+        "operator": selected.operator,
+        "parent": selected.choice.parent,
+        "inspirations": list(selected.choice.inspirations),
+        "island": selected.choice.island,
+        "outcome": str(finished.outcome),
+        "cause": finished.cause,
+        "detail": finished.detail,
+        "placement": finished.placement.name.lower(),
+        "cell": finished.cell,
+        "fingerprint": attempt.fingerprint,
+        "made_by": dict(program.detail) if program is not None else {},
+        "metrics": dict(evaluation.metrics) if evaluation is not None else {},
+        "seconds": evaluation.seconds if evaluation is not None else 0.0,
+        "cost_usd": attempt.cost_usd,
+    }
+
+
+def _write_csv(store: Store, run: str, stream: TextIO) -> None:
+    rows = [_attempt_row(attempt) for attempt in store.history(run)]
+    metrics = sorted({name for row in rows for name in _mapping(row["metrics"])})
+    plain = [name for name in rows[0] if name not in ("metrics", "made_by", "inspirations")] if rows else []
+    writer = csv.DictWriter(stream, [*plain, *metrics], extrasaction="ignore")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({**row, **_mapping(row["metrics"])})
+
+
+def _print_data(data: Mapping[str, object]) -> None:
+    for name, value in data.items():
+        text = str(value)
+        click.echo(f"{name}:\n{text}" if "\n" in text and isinstance(value, str) else f"{name}: {as_json(value)}")

@@ -1,0 +1,66 @@
+"""The `evolve` command and how its errors are shown."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from evolve import __version__
+from evolve.errors import EvolveError, nearest
+
+_COMMANDS = {
+    "run": ("evolve.cli.running", "Evolve a problem's program."),
+    "resume": ("evolve.cli.running", "Go on with a run that was stopped or cut off."),
+    "replay": ("evolve.cli.running", "Do a recorded run again, offline, and compare."),
+    "eval": ("evolve.cli.judging", "Judge programs."),
+    "check": ("evolve.cli.judging", "Try a problem folder out; asks no model."),
+    "new": ("evolve.cli.judging", "Write a working problem folder."),
+    "runs": ("evolve.cli.looking", "List the runs of a store."),
+    "show": ("evolve.cli.looking", "Show a run, or one of its programs."),
+    "best": ("evolve.cli.looking", "Print or write a run's best program."),
+    "export": ("evolve.cli.looking", "Write every attempt of a run as JSON lines or CSV."),
+    "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
+    "bench": ("evolve.cli.benching", "Measure the machinery."),
+}
+
+
+class _Lazy(click.Group):
+    """Loads a command's module only when that command is used, so that help stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        command: click.Command = vars(module)[cmd_name if cmd_name != "eval" else "eval_"]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"There is no command {args[0]!r}. {nearest(args[0], _COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="evolve")
+def _evolve() -> None:
+    """Evolve programs with language models and syntax operators, scored by judges they cannot reach."""
+
+
+def main() -> None:
+    """Run the command line; expected errors are printed as sentences, without a traceback."""
+    try:
+        _evolve.main(prog_name="evolve")
+    except EvolveError as error:
+        click.echo(f"evolve: {error}", err=True)
+        sys.exit(1)

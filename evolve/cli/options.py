@@ -1,0 +1,47 @@
+"""What several commands share: their options, and how values become JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from evolve.domain.evaluation import Evaluation
+
+DEFAULT_STORE = "sqlite:///runs/evolve.db"
+
+json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+run_argument = click.argument("run")
+store_option = click.option(
+    "--store",
+    default=lambda: os.environ.get("EVOLVE_STORE", DEFAULT_STORE),
+    show_default=f"$EVOLVE_STORE or {DEFAULT_STORE}",
+    help="URL of the store.",
+)
+
+
+def as_json(data: object) -> str:
+    """Return data as one line of JSON; bytes become text where they are text, else their length."""
+    return json.dumps(data, default=_plain, ensure_ascii=False)
+
+
+def evaluation_data(evaluation: Evaluation) -> dict[str, object]:
+    """Return what people and scripts want of an evaluation."""
+    return {
+        "stage": evaluation.stage,
+        "outcome": str(evaluation.outcome),
+        "metrics": dict(evaluation.metrics),
+        "feedback": evaluation.feedback,
+        "seconds": evaluation.seconds,
+    }
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return f"{len(value)} bytes"
+    return str(value)

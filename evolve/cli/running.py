@@ -1,0 +1,184 @@
+"""run, resume, replay."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from evolve import wiring
+from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, store_option
+from evolve.controller.loop import Loop
+from evolve.controller.replay import Difference, Replay
+from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
+from evolve.domain.program import Program
+from evolve.errors import ConfigurationError
+from evolve.interfaces import RunInfo
+from evolve.terminal import RunView, closing_page
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+Begin = Callable[[Observer], Coroutine[Any, Any, Result]]
+
+
+@click.command()
+@click.argument("overrides", nargs=-1)
+@click.option("--config-dir", type=FOLDER, help="A folder of yours with more conf/ options.")
+@click.option("--cfg", type=click.Choice(["job"]), help="Print the resolved configuration and stop.")
+@click.option("-m", "--multirun", is_flag=True, help="Run once for each combination of comma-separated values.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@json_option
+def run(
+    overrides: tuple[str, ...], config_dir: Path | None, cfg: str | None, multirun: bool, quiet: bool, json_: bool
+) -> None:
+    """Evolve a problem's program: evolve run problem=bin_packing budget.wall_s=60 llm=MODEL"""
+    if multirun:
+        _multirun(overrides, config_dir, quiet, json_)
+        return
+    config = wiring.configure(overrides, config_dir)
+    if cfg:
+        click.echo(as_json(config) if json_ else wiring.as_yaml(config), nl=False)
+        return
+    _start(config, quiet, json_)
+
+
+@click.command()
+@run_argument
+@click.argument("overrides", nargs=-1)
+@store_option
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@json_option
+def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_: bool) -> None:
+    """Go on with RUN. Settings of its budget may be changed: evolve resume RUN budget.wall_s=600"""
+    info = wiring.find_run(store, run)
+    config = wiring.with_budget({**info.config, "store": wiring.store_config(store)}, overrides)
+    parts = wiring.build(config)
+    _warn_if_judge_changed(parts, info)
+    _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
+
+
+@click.command()
+@run_argument
+@store_option
+@json_option
+def replay(run: str, store: str, json_: bool) -> None:
+    """Do RUN again from its record, offline, and report the first difference."""
+    info = wiring.find_run(store, run)
+    parts = wiring.build({**info.config, "store": wiring.store_config(store)})
+    opened = parts.open_store()
+    try:
+        again = Replay(
+            store=opened,
+            run=info.id,
+            problem=parts.problem,
+            seed=parts.seed,
+            search=parts.search,
+            operators=parts.operators,
+            model=parts.model,
+        )
+        difference = asyncio.run(again.first_difference())
+    finally:
+        opened.close()
+    _print_replay(info, difference, json_)
+    sys.exit(0 if difference is None else 1)
+
+
+def _print_replay(info: RunInfo, difference: Difference | None, json_: bool) -> None:
+    if json_:
+        found = asdict(difference) if difference is not None else None
+        click.echo(as_json({"run": info.id, "attempts": info.proposals, "identical": not found, "difference": found}))
+    elif difference is None:
+        click.echo(f"{info.id}: all {info.proposals} attempts replay identically.")
+    else:
+        click.echo(
+            f"{info.id}: step {difference.step}, {difference.what} differs:\n"
+            f"  recorded: {difference.recorded}\n  replayed: {difference.replayed}"
+        )
+
+
+def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
+    parts = wiring.build(config)
+    info = wiring.new_run(config, parts)
+    _work(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
+
+
+def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> None:
+    result = _to_end(_watched(parts, run, begin, quiet or json_), run)
+    best = _program(parts, result)
+    if json_:
+        click.echo(as_json(_result_data(result)))
+    else:
+        closing_page(Console(), parts.problem, result, best.files)
+    sys.exit(0 if result.status != "failed" else 1)
+
+
+async def _watched(parts: Parts, run: str, begin: Begin, quiet: bool) -> Result:
+    console = Console(quiet=quiet)
+    view = RunView(console, parts.problem, parts.budget, run)
+    watching: list[asyncio.Task[None]] = []
+
+    def observe(loop: Loop) -> None:
+        watching.append(asyncio.create_task(view.watch(loop)))
+
+    try:
+        return await begin(observe)
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+
+def _to_end(work: Coroutine[Any, Any, Result], run: str) -> Result:
+    try:
+        return asyncio.run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        click.echo(f"\nStopped; what was in flight is redone. Go on with: evolve resume {run}", err=True)
+        sys.exit(130)
+
+
+def _program(parts: Parts, result: Result) -> Program:
+    store = parts.open_store()
+    try:
+        return store.program(result.run, result.best_step)
+    finally:
+        store.close()
+
+
+def _result_data(result: Result) -> dict[str, object]:
+    return {
+        "run": result.run,
+        "status": result.status,
+        "reason": result.reason,
+        "best": {"step": result.best_step, **evaluation_data(result.best)},
+        "seed": evaluation_data(result.seed),
+        "sealed": {contender.name: evaluation_data(contender.evaluation) for contender in result.sealed},
+    }
+
+
+def _warn_if_judge_changed(parts: Parts, info: RunInfo) -> None:
+    before, now = info.provenance.get("judge_hash"), parts.problem.judge_hash()
+    if before != now:
+        raise ConfigurationError(
+            f"Run {info.id!r} was scored by judge {before}, but {parts.problem.folder} is now {now}: code, data or "
+            "parameters changed, and the scores would not be comparable. Restore the folder, or start a new run."
+        )
+
+
+def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> None:
+    arguments = [part for override in overrides for part in wiring.normal_form(override).split("\n")]
+    if config_dir is not None:
+        arguments += ["--config-dir", str(config_dir.resolve())]
+    wiring.sweep(arguments, lambda config: _sweep_one(config, quiet, json_))
+
+
+def _sweep_one(config: wiring.Config, quiet: bool, json_: bool) -> None:
+    try:
+        _start(config, quiet, json_)
+    except SystemExit as end:
+        if end.code not in (0, None):
+            raise

@@ -1,0 +1,194 @@
+"""What a run looks like in a terminal: the live view, the closing page, tables."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import time
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from evolve.controller.budget import Budget, Spent
+from evolve.controller.loop import Loop, Progress
+from evolve.controller.run import Contender, Result
+from evolve.domain.evaluation import Evaluation
+from evolve.domain.objective import Objective
+from evolve.domain.problem import Problem
+
+_REFRESH_S = 0.25
+_PLAIN_EVERY_S = 5.0
+
+
+class RunView:
+    """Watches a loop: one steady screen on a terminal, a line every few seconds elsewhere.
+
+    Args:
+        console: where to print; a quiet one prints nothing.
+        problem, budget, run: what is shown beside the loop's progress.
+    """
+
+    def __init__(self, console: Console, problem: Problem, budget: Budget, run: str) -> None:
+        self._console = console
+        self._problem = problem
+        self._budget = budget
+        self._run = run
+        self._began_at = time.monotonic()
+        self._before = Spent()
+
+    async def watch(self, loop: Loop) -> None:
+        """Show the loop's progress until cancelled."""
+        self._began_at, self._before = time.monotonic(), loop.progress.spent
+        await (self._on_screen(loop) if self._console.is_terminal else self._in_lines(loop))
+
+    async def _on_screen(self, loop: Loop) -> None:
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            while True:
+                live.update(self._page(loop), refresh=True)
+                await asyncio.sleep(_REFRESH_S)
+
+    async def _in_lines(self, loop: Loop) -> None:
+        while True:
+            await asyncio.sleep(_PLAIN_EVERY_S)
+            progress = loop.progress
+            self._console.print(
+                f"{progress.spent.elapsed_s:.0f} s  {progress.spent.evaluations} evaluations "
+                f"({self._rate(progress.spent):.1f}/s)  {self._best_line(progress)}  {_counts(progress.outcomes)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def _rate(self, spent: Spent) -> float:
+        seconds = time.monotonic() - self._began_at
+        return (spent.evaluations - self._before.evaluations) / seconds if seconds > 0 else 0.0
+
+    def _best_line(self, progress: Progress) -> str:
+        if progress.best is None:
+            return "no valid program yet"
+        return "best " + ", ".join(f"{name} {value:.6g}" for name, value in _values(self._problem, progress.best.gains))
+
+    def _page(self, loop: Loop) -> Panel:
+        progress = loop.progress
+        share = self._budget.share_used(progress.spent)
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold")
+        grid.add_column()
+        grid.add_row("best", self._best_line(progress))
+        grid.add_row("judged", f"{progress.spent.evaluations}  ({self._rate(progress.spent):.1f}/s)")
+        grid.add_row("outcomes", _counts(progress.outcomes))
+        grid.add_row("rejected", _counts(progress.causes) or "none")
+        grid.add_row("placed", _shares(progress.placed, progress.proposed))
+        if progress.spent.cost_usd:
+            grid.add_row("spent", f"${progress.spent.cost_usd:.4f}")
+        grid.add_row("in flight", f"{loop.in_flight().attempts} attempts, {loop.in_flight().paying} model calls")
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(ProgressBar(total=1.0, completed=share, width=50), Text(self._time_left(progress.spent, share)))
+        title = f"{self._problem.name} · {self._run}"
+        return Panel(Group(grid, Text(), bar), title=title, title_align="left", subtitle="Ctrl+C stops cleanly")
+
+    def _time_left(self, spent: Spent, share: float) -> str:
+        if share <= 0.02:
+            return f"{share:.0%} of the budget"
+        seconds = spent.elapsed_s / share - spent.elapsed_s
+        return f"{share:.0%} of the budget, about {_duration(seconds)} left"
+
+
+def closing_page(console: Console, problem: Problem, result: Result, files: Mapping[str, str]) -> None:
+    """Print what a run found: the winning diff, the scores, where it is stored, what to type next."""
+    console.print(f"\n[bold]{problem.name}[/bold]: {result.reason}")
+    diff = program_diff(problem.seed().files, files)
+    if diff:
+        console.print(f"\nThe best program (step {result.best_step}) beside the seed:")
+        console.print(Syntax(diff, "diff", background_color="default"))
+    else:
+        console.print("\nNothing better than the seed was found.")
+    console.print(score_table(problem, result))
+    for known in problem.known_best:
+        if all(problem.params.get(name) == value for name, value in known.params.items()):
+            console.print(f"Known best {known.objective}: {known.value} ({known.source})", highlight=False)
+    _next_steps(console, result)
+
+
+def _next_steps(console: Console, result: Result) -> None:
+    if result.status == "paused":
+        console.print(f"\nStopped; nothing finished is lost. Go on with:  evolve resume {result.run}", highlight=False)
+        return
+    console.print(f"\nStored as run {result.run}. Next:", highlight=False)
+    for command, what in (
+        (f"evolve best {result.run} --out DIR", "write the best program to a folder"),
+        (f"evolve show {result.run}", "how the run went"),
+        (f"evolve resume {result.run} budget.wall_s=600", "search on with a larger budget"),
+    ):
+        console.print(f"  {command:<46} {what}", highlight=False, soft_wrap=True)
+
+
+def score_table(problem: Problem, result: Result) -> Table:
+    """Return the scores of champion, seed and baselines, sealed ones where the problem has them."""
+    table = Table(title="scores", title_justify="left")
+    table.add_column("program")
+    for objective in problem.objectives:
+        table.add_column(f"{objective.name} (search)" if result.sealed else objective.name, justify="right")
+        if result.sealed:
+            table.add_column(f"{objective.name} (sealed)", justify="right")
+    search = {"best": result.best, "seed": result.seed}
+    rows = list(result.sealed) or [Contender("best", result.best), Contender("seed", result.seed)]
+    for row in rows:
+        cells = []
+        for objective in problem.objectives:
+            cells.append(_cell(search.get(row.name), objective))
+            if result.sealed:
+                cells.append(_cell(row.evaluation, objective))
+        table.add_row(row.name, *cells)
+    return table
+
+
+def program_diff(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Return a unified diff of two programs, empty when they are equal."""
+    parts: list[str] = []
+    for path in sorted({*before, *after}):
+        old, new = before.get(path, ""), after.get(path, "")
+        lines = difflib.unified_diff(
+            old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}"
+        )
+        parts += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
+    return "".join(parts)
+
+
+def table_of(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> Table:
+    """Return a table of plain values."""
+    table = Table()
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text(str(row.get(column, ""))) for column in columns))
+    return table
+
+
+def _values(problem: Problem, gains: Sequence[float]) -> list[tuple[str, float]]:
+    return [(o.name, o.gain(gain)) for o, gain in zip(problem.objectives, gains, strict=True)]
+
+
+def _cell(evaluation: Evaluation | None, objective: Objective) -> str:
+    if evaluation is None:
+        return ""
+    value = evaluation.metrics.get(objective.name)
+    return f"{value:.6g}" if value is not None else str(evaluation.outcome)
+
+
+def _counts(counter: Mapping[str, int]) -> str:
+    return "  ".join(f"{name} {count}" for name, count in sorted(counter.items(), key=lambda item: -item[1]))
+
+
+def _shares(placed: Mapping[str, int], proposed: Mapping[str, int]) -> str:
+    names = [name for name in sorted(proposed) if name != "seed"]
+    return "  ".join(f"{name} {placed.get(name, 0)}/{proposed[name]}" for name in names)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
