@@ -239,9 +239,14 @@ def build_executor(config: Config, problem: Problem) -> Executor:
     """Return the executor, with sandboxes for this problem."""
 
     def make_sandbox() -> Sandbox:
-        return cast(Sandbox, _make(config["sandbox"], "sandbox", problem=problem))
+        return build_sandbox(config, problem)
 
     return cast(Executor, _make(config["executor"], "executor", make_sandbox=make_sandbox))
+
+
+def build_sandbox(config: Config, problem: Problem) -> Sandbox:
+    """Return one sandbox for a problem, not started."""
+    return cast(Sandbox, _make(config["sandbox"], "sandbox", problem=problem))
 
 
 def open_store(config: Config) -> Store:

@@ -132,12 +132,10 @@ def _findings(problem: Problem, work: Sequence[_Work], judged: Sequence[Evaluati
 
 def _noise(problem: Problem, stage: str, first: Evaluation, again: Evaluation) -> list[str]:
     noisy = []
-    for objective in problem.objectives:
-        pair = first.metrics.get(objective.name), again.metrics.get(objective.name)
-        if None not in pair and pair[0] != pair[1]:
-            noisy.append(
-                f"{objective.name} is noisy at stage {stage}: the same seed scored {pair[0]!r} and {pair[1]!r}."
-            )
+    for name in (objective.name for objective in problem.objectives):
+        one, two = first.metrics.get(name), again.metrics.get(name)
+        if one is not None and two is not None and one != two:
+            noisy.append(f"{name} is noisy at stage {stage}: the same seed scored {one!r} and {two!r}.")
     return noisy
 
 

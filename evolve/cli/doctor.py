@@ -1,0 +1,107 @@
+"""doctor: what works on this machine and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from evolve import __version__, wiring
+from evolve.cli.options import as_json, json_option, store_option
+from evolve.errors import EvolveError, StoreError
+
+_LOW_DISK_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: ``ok``, ``note`` (works, with a limit) or ``fail``."""
+
+    topic: str
+    state: str
+    says: str
+
+
+@click.command()
+@store_option
+@json_option
+def doctor(store: str, json_: bool) -> None:
+    """Look at the interpreter, the store, the sandbox and the models; exit code 1 if something fails."""
+    checks: tuple[Callable[[], list[Finding]], ...] = (_interpreter, lambda: _store(store), _disk, _sandbox, _models)
+    findings = [finding for look in checks for finding in look()]
+    if json_:
+        click.echo(as_json([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.state:<5} {finding.topic:<9} {finding.says}")
+    sys.exit(1 if any(finding.state == "fail" for finding in findings) else 0)
+
+
+def _interpreter() -> list[Finding]:
+    python = f"evolve {__version__}, Python {platform.python_version()}, {wiring.usable_cores()} cores"
+    system = platform.system()
+    findings = [Finding("python", "ok", python)]
+    if system != "Linux":
+        findings.append(Finding("system", "fail", f"{system}: the process sandbox needs Linux."))
+    if sys.version_info < (3, 11):
+        findings.append(Finding("python", "fail", "Python 3.11 or newer is needed."))
+    return findings
+
+
+def _store(url: str) -> list[Finding]:
+    """Open a store beside the one that would be used, so that looking creates nothing."""
+    path = Path(url.removeprefix("sqlite:///")).resolve()
+    folder = next(p for p in (path.parent, *path.parent.parents) if p.is_dir())
+    if not os.access(folder, os.W_OK):
+        return [Finding("store", "fail", f"{url}: the folder {folder} is not writable.")]
+    try:
+        if path.is_file():
+            count = len(wiring.open_existing(url).runs())
+            return [Finding("store", "ok", f"{url}: {count} runs")]
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            wiring.open_store({"store": wiring.store_config(f"sqlite:///{scratch}/try.db")}).close()
+    except (StoreError, OSError) as error:
+        return [Finding("store", "fail", f"{url}: {error}")]
+    return [Finding("store", "ok", f"{url}: will be created by the first run")]
+
+
+def _disk() -> list[Finding]:
+    free = shutil.disk_usage(Path.cwd()).free
+    says = f"{free / 2**30:.1f} GiB free in {Path.cwd()}"
+    return [Finding("disk", "ok" if free > _LOW_DISK_BYTES else "note", says)]
+
+
+def _sandbox() -> list[Finding]:
+    problem = wiring.load_problem(wiring.problem_names()[0])
+    config = wiring.configure([f"problem={problem.name}"])
+    sandbox = wiring.build_sandbox(config, problem)
+
+    async def look() -> list[Finding]:
+        try:
+            await sandbox.start()
+        except EvolveError as error:
+            return [Finding("sandbox", "fail", str(error))]
+        try:
+            protects = [Finding("sandbox", "ok", sentence) for sentence in sandbox.protects()]
+            limits = [Finding("sandbox", "note", sentence) for sentence in sandbox.does_not_protect()]
+            return protects + limits
+        finally:
+            await sandbox.close()
+
+    return asyncio.run(look())
+
+
+def _models() -> list[Finding]:
+    keys = sorted(name for name in os.environ if name.endswith("_API_KEY") and os.environ[name])
+    if keys:
+        return [Finding("models", "ok", f"keys found: {', '.join(keys)}; use them with llm=MODEL")]
+    says = "no key found: runs are keyless (syntax, tune), or llm=http://HOST:PORT/v1#MODEL for a local server"
+    return [Finding("models", "note", says)]
