@@ -51,8 +51,6 @@ def _interpreter() -> list[Finding]:
     findings = [Finding("python", "ok", python)]
     if system != "Linux":
         findings.append(Finding("system", "fail", f"{system}: the process sandbox needs Linux."))
-    if sys.version_info < (3, 11):
-        findings.append(Finding("python", "fail", "Python 3.11 or newer is needed."))
     return findings
 
 
