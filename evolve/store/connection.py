@@ -18,7 +18,7 @@ READ = "BEGIN"
 WRITE = "BEGIN IMMEDIATE"
 """SQLite takes the write lock at once: a transaction that reads first could not wait for it later."""
 
-_CACHE = 16_384  # KiB
+_CACHE_KIB = 16_384
 _SYNCHRONOUS = ("normal", "full")
 _ADVICE: tuple[tuple[str, type[StoreError], str], ...] = (
     ("SQLITE_BUSY", StoreLocked, "Another process is writing to it; wait for it or stop it, then try again."),
@@ -98,7 +98,7 @@ def translated(place: str) -> Iterator[None]:
         raise _explained(error.orig, place) from error
     except UnicodeEncodeError as error:
         raise StoreError(
-            f"{place}: a name of a run, stage, operator or model is not valid Unicode: {error}."
+            f"{place}: a run, stage, operator or model has a name that is not Unicode: {error}."
         ) from error
 
 

@@ -149,8 +149,8 @@ class Reader:
             cost_usd=float(self._connection.execute(spent).scalar_one()),
         )
 
-    def _number(self, query: Select[tuple[int]]) -> int:
-        return self._connection.execute(query).scalar_one()
+    def _number(self, query: Select[Any]) -> int:
+        return int(self._connection.execute(query).scalar_one())
 
     def _finished(self, row: Row[Any]) -> Finished:
         return Finished(
@@ -198,7 +198,7 @@ class Reader:
                 by_step[row.step].append(self._evaluation(row, numbers.get(key, {}), contents.get(key, {})))
         return dict(by_step)
 
-    def _evaluation(self, row: Row[Any], numbers: Mapping[str, float], contents: Mapping[str, bytes]) -> Evaluation:
+    def _evaluation(self, row: Any, numbers: Mapping[str, float], contents: Mapping[str, bytes]) -> Evaluation:
         return Evaluation(
             stage=row.stage,
             outcome=Outcome(row.outcome),
@@ -280,5 +280,5 @@ def _numbers(cell: str) -> tuple[int, ...]:
     return tuple(map(int, cell.split(","))) if cell else ()
 
 
-def _chunks(items: Sequence[_T]) -> Iterator[Sequence[T]]:
+def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

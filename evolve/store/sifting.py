@@ -78,7 +78,8 @@ class Sieve:
                 raise NotFound(f"Run {self.run!r} has no step {step_of(record)}: nothing was written.")
             if isinstance(record, Completed) and (Prompted, record.step, record.request_hash) not in known:
                 raise NotFound(
-                    f"Step {record.step} of run {self.run!r} has no request {record.request_hash!r}: nothing was written."
+                    f"Step {record.step} of run {self.run!r} has no request {record.request_hash!r}: "
+                    "nothing was written."
                 )
 
 

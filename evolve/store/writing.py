@@ -90,7 +90,7 @@ class Statements:
         )
 
     def _insert(self, table: Table, columns: Sequence[str]) -> str:
-        values = {column: bindparam(column) for column in columns}
+        values: dict[str, Any] = {column: bindparam(column) for column in columns}
         if table not in (blobs, names):
             return self._text(table.insert().inline().values(values))
         insert = postgresql.insert if self._dialect.name == "postgresql" else sqlite.insert

@@ -8,6 +8,9 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+EVALUATION = ["run", "step", "stage", "repeat"]
+UNFINISHED = sa.text("sequence IS NULL")
+
 
 def upgrade() -> None:
     _runs()
@@ -20,14 +23,14 @@ def _runs() -> None:
         "blobs",
         sa.Column("hash", sa.LargeBinary(length=16), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("hash", name=op.f("pk_blobs")),
+        sa.PrimaryKeyConstraint("hash", name="pk_blobs"),
     )
     op.create_table(
         "names",
         sa.Column("key", sa.Integer(), nullable=False),
         sa.Column("name", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_names")),
-        sa.UniqueConstraint("name", name=op.f("uq_names_name")),
+        sa.PrimaryKeyConstraint("key", name="pk_names"),
+        sa.UniqueConstraint("name", name="uq_names_name"),
     )
     op.create_table(
         "runs",
@@ -42,8 +45,8 @@ def _runs() -> None:
         sa.Column("holder", sa.String(), nullable=True),
         sa.Column("expires_at", sa.Double(), nullable=True),
         sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_runs")),
-        sa.UniqueConstraint("id", name=op.f("uq_runs_id")),
+        sa.PrimaryKeyConstraint("key", name="pk_runs"),
+        sa.UniqueConstraint("id", name="uq_runs_id"),
     )
     op.create_table(
         "events",
@@ -53,8 +56,8 @@ def _runs() -> None:
         sa.Column("written_at", sa.Double(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["run"], ["runs.key"], name=op.f("fk_events_run")),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_events")),
+        sa.ForeignKeyConstraint(["run"], ["runs.key"], name="fk_events_run"),
+        sa.PrimaryKeyConstraint("key", name="pk_events"),
     )
     op.create_index("ix_events_run", "events", ["run", "key"], unique=False)
 
@@ -77,9 +80,9 @@ def _attempts() -> None:
         sa.Column("placement", sa.SmallInteger(), nullable=True),
         sa.Column("cell", sa.String(), nullable=True),
         sa.Column("finished_at", sa.Double(), nullable=True),
-        sa.ForeignKeyConstraint(["run"], ["runs.key"], name=op.f("fk_proposals_run")),
-        sa.PrimaryKeyConstraint("run", "step", name=op.f("pk_proposals")),
-        sa.UniqueConstraint("run", "sequence", name=op.f("uq_proposals_run_sequence")),
+        sa.ForeignKeyConstraint(["run"], ["runs.key"], name="fk_proposals_run"),
+        sa.PrimaryKeyConstraint("run", "step", name="pk_proposals"),
+        sa.UniqueConstraint("run", "sequence", name="uq_proposals_run_sequence"),
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -97,10 +100,8 @@ def _attempts() -> None:
         sa.Column("parents", sa.String(), nullable=False),
         sa.Column("detail", sa.LargeBinary(), nullable=False),
         sa.Column("files", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["run", "step"], ["proposals.run", "proposals.step"], name=op.f("fk_programs_run_step")
-        ),
-        sa.PrimaryKeyConstraint("run", "step", name=op.f("pk_programs")),
+        sa.ForeignKeyConstraint(["run", "step"], ["proposals.run", "proposals.step"], name="fk_programs_run_step"),
+        sa.PrimaryKeyConstraint("run", "step", name="pk_programs"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -118,13 +119,11 @@ def _attempts() -> None:
         sa.Column("completion_tokens", sa.Integer(), nullable=True),
         sa.Column("cost_usd", sa.Double(), nullable=True),
         sa.Column("seconds", sa.Double(), nullable=True),
-        sa.ForeignKeyConstraint(["request"], ["blobs.hash"], name=op.f("fk_completions_request")),
-        sa.ForeignKeyConstraint(["response"], ["blobs.hash"], name=op.f("fk_completions_response")),
-        sa.ForeignKeyConstraint(
-            ["run", "step"], ["proposals.run", "proposals.step"], name=op.f("fk_completions_run_step")
-        ),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_completions")),
-        sa.UniqueConstraint("run", "step", "request_hash", name=op.f("uq_completions_run_step_request_hash")),
+        sa.ForeignKeyConstraint(["request"], ["blobs.hash"], name="fk_completions_request"),
+        sa.ForeignKeyConstraint(["response"], ["blobs.hash"], name="fk_completions_response"),
+        sa.ForeignKeyConstraint(["run", "step"], ["proposals.run", "proposals.step"], name="fk_completions_run_step"),
+        sa.PrimaryKeyConstraint("key", name="pk_completions"),
+        sa.UniqueConstraint("run", "step", "request_hash", name="uq_completions_run_step_request_hash"),
     )
 
 
@@ -141,12 +140,10 @@ def _verdicts() -> None:
         sa.Column("feedback", sa.LargeBinary(), nullable=False),
         sa.Column("per_instance", sa.LargeBinary(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["judge"], ["names.key"], name=op.f("fk_evaluations_judge")),
-        sa.ForeignKeyConstraint(
-            ["run", "step"], ["proposals.run", "proposals.step"], name=op.f("fk_evaluations_run_step")
-        ),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_evaluations")),
-        sa.UniqueConstraint("run", "step", "stage", "repeat", name=op.f("uq_evaluations_run_step_stage_repeat")),
+        sa.ForeignKeyConstraint(["judge"], ["names.key"], name="fk_evaluations_judge"),
+        sa.ForeignKeyConstraint(["run", "step"], ["proposals.run", "proposals.step"], name="fk_evaluations_run_step"),
+        sa.PrimaryKeyConstraint("key", name="pk_evaluations"),
+        sa.UniqueConstraint("run", "step", "stage", "repeat", name="uq_evaluations_run_step_stage_repeat"),
     )
     op.create_table(
         "metrics",
@@ -157,13 +154,13 @@ def _verdicts() -> None:
         sa.Column("position", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.Integer(), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["name"], ["names.key"], name=op.f("fk_metrics_name")),
+        sa.ForeignKeyConstraint(["name"], ["names.key"], name="fk_metrics_name"),
         sa.ForeignKeyConstraint(
             ["run", "step", "stage", "repeat"],
             ["evaluations.run", "evaluations.step", "evaluations.stage", "evaluations.repeat"],
-            name=op.f("fk_metrics_run_step_stage_repeat"),
+            name="fk_metrics_run_step_stage_repeat",
         ),
-        sa.PrimaryKeyConstraint("run", "step", "stage", "repeat", "position", name=op.f("pk_metrics")),
+        sa.PrimaryKeyConstraint("run", "step", "stage", "repeat", "position", name="pk_metrics"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -175,12 +172,12 @@ def _verdicts() -> None:
         sa.Column("position", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.LargeBinary(), nullable=False),
         sa.Column("blob", sa.LargeBinary(length=16), nullable=False),
-        sa.ForeignKeyConstraint(["blob"], ["blobs.hash"], name=op.f("fk_artifacts_blob")),
+        sa.ForeignKeyConstraint(["blob"], ["blobs.hash"], name="fk_artifacts_blob"),
         sa.ForeignKeyConstraint(
             ["run", "step", "stage", "repeat"],
             ["evaluations.run", "evaluations.step", "evaluations.stage", "evaluations.repeat"],
-            name=op.f("fk_artifacts_run_step_stage_repeat"),
+            name="fk_artifacts_run_step_stage_repeat",
         ),
-        sa.PrimaryKeyConstraint("run", "step", "stage", "repeat", "position", name=op.f("pk_artifacts")),
+        sa.PrimaryKeyConstraint("run", "step", "stage", "repeat", "position", name="pk_artifacts"),
         sqlite_with_rowid=False,
     )
