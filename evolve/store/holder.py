@@ -1,0 +1,49 @@
+"""Who holds a lease: a name from which another process on the same machine can tell whether it still lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from evolve.errors import StoreLocked
+
+_STATE, _START_TIME = 0, 19  # positions in /proc/<pid>/stat after the command name
+_DEAD_STATES = "ZXx"
+
+
+def this_holder() -> str:
+    """Return ``host:pid:start time`` of this process; no later process has the same."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}:{pid}:{_start_time(pid)}"
+
+
+def is_gone(holder: str) -> bool:
+    """Whether ``holder`` was a process of this machine that has ended, even if its pid is in use again.
+
+    False for holders of other machines and for names that this module did not make.
+    """
+    host, pid, started = ([*holder.rsplit(":", 2), "", ""])[:3]
+    if host != socket.gethostname() or not (pid.isdecimal() and started.isdecimal()):
+        return False
+    return _start_time(int(pid)) != started
+
+
+def refuse_if_held(run: str, holder: str, current: str | None, left_s: float) -> None:
+    """Raise StoreLocked if ``current`` holds the run for ``left_s`` more seconds and ``holder`` is another."""
+    if current is None or current == holder or left_s <= 0 or is_gone(current):
+        return
+    raise StoreLocked(
+        f"Run {run!r} is held by {current} for another {left_s:.0f} s. "
+        "Stop that process, or wait until its lease expires, then try again."
+    )
+
+
+def _start_time(pid: int) -> str:
+    """Return the clock tick since boot at which a process started, ``""`` if it is dead."""
+    try:
+        stat = (Path("/proc") / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    fields = stat.rpartition(")")[2].split()  # the command name may hold spaces and brackets
+    return "" if fields[_STATE] in _DEAD_STATES else fields[_START_TIME]

@@ -1,0 +1,254 @@
+"""The store in plain Python: what every store promises, executable. Nothing outlives the process."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from evolve.domain.evaluation import Evaluation
+from evolve.domain.program import Program
+from evolve.domain.proposal import (
+    Applied,
+    Attempt,
+    Completed,
+    Completion,
+    Evaluated,
+    Event,
+    Finished,
+    Prompted,
+    Record,
+    Request,
+    Selected,
+    Unfinished,
+)
+from evolve.errors import LeaseLost, NotFound, StoreError
+from evolve.interfaces import Lease, RunInfo
+from evolve.store.encoding import from_json, to_json
+from evolve.store.holder import refuse_if_held
+from evolve.store.sifting import Sieve, overlap
+
+
+@dataclass
+class _Call:
+    request: Request
+    completion: Completion | None = None
+
+
+@dataclass
+class _Step:
+    selected: Selected
+    calls: dict[str, _Call] = field(default_factory=dict)
+    program: Program | None = None
+    evaluations: list[Evaluation] = field(default_factory=list)
+    finished: Finished | None = None
+
+    @property
+    def cost_usd(self) -> float:
+        return math.fsum(call.completion.cost_usd for call in self.calls.values() if call.completion)
+
+    def attempt(self, finished: Finished) -> Attempt:
+        program = replace(self.program, files={}) if self.program else None
+        last = replace(self.evaluations[-1], artifacts={}) if self.evaluations else None
+        return Attempt(self.selected, program, last, finished, self.cost_usd)
+
+
+@dataclass
+class _Run:
+    info: RunInfo
+    holder: str | None = None
+    expires_at: float = 0.0
+    fence: int = 0
+    steps: dict[int, _Step] = field(default_factory=dict)
+    sieve: Sieve = field(default_factory=lambda: Sieve(""))
+    events: list[tuple[int, float, Event]] = field(default_factory=list)
+
+    def with_totals(self) -> RunInfo:
+        return replace(
+            self.info,
+            proposals=len(self.steps),
+            evaluated=sum(1 for step in self.steps.values() if step.evaluations),
+            cost_usd=math.fsum(step.cost_usd for step in self.steps.values()),
+        )
+
+
+class MemoryStore:
+    """Keeps runs in this process; implements :class:`evolve.interfaces.Store`.
+
+    Args:
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._runs: dict[str, _Run] = {}
+
+    def create_run(self, run: RunInfo) -> None:
+        """Add a run. Raises StoreError if the id exists."""
+        if run.id in self._runs:
+            raise StoreError(f"There is a run {run.id!r} already; choose another id or resume it.")
+        info = replace(run, config=_copy(run.config), provenance=_copy(run.provenance))
+        self._runs[run.id] = _Run(info, sieve=Sieve(run.id))
+
+    def runs(self) -> Sequence[RunInfo]:
+        """Return all runs, newest first, with totals."""
+        latest_first = reversed(self._runs.values())
+        return sorted((run.with_totals() for run in latest_first), key=lambda info: -info.created_at)
+
+    def run(self, run: str) -> RunInfo:
+        """Return one run with totals."""
+        return self._run(run).with_totals()
+
+    def acquire(self, run: str, holder: str, seconds: float) -> Lease:
+        """Take the right to write for ``seconds``. Raises StoreLocked, naming the holder."""
+        held, now = self._run(run), self._clock()
+        refuse_if_held(run, holder, held.holder, held.expires_at - now)
+        held.holder, held.expires_at, held.fence = holder, now + seconds, held.fence + 1
+        return Lease(run, holder, held.fence)
+
+    def renew(self, lease: Lease, seconds: float, elapsed_s: float, status: str) -> None:
+        """Extend the lease and note the run's progress. Raises LeaseLost."""
+        run = self._held(lease)
+        run.expires_at = self._clock() + seconds
+        run.info = replace(run.info, elapsed_s=elapsed_s, status=status)
+
+    def release(self, lease: Lease, elapsed_s: float, status: str) -> None:
+        """Give the lease back, for good, and note the run's status. Raises LeaseLost."""
+        run = self._held(lease)
+        run.holder = None
+        run.info = replace(run.info, elapsed_s=elapsed_s, status=status)
+
+    def append(self, lease: Lease, records: Sequence[Record]) -> None:
+        """Write all records or none. Raises LeaseLost; NotFound for steps that were never selected.
+
+        A record is there already if its step has one of the same kind (and request hash, or stage
+        and repeat); an event, if it repeats the end of what was written under this lease.
+        """
+        run = self._held(lease)
+        frozen = [_frozen(record) for record in records]
+        sieve = Sieve(lease.run, set(run.sieve.written))
+        fresh = sieve.sift(frozen)
+        _refuse_equal_sequences(run, fresh)
+        run.sieve = sieve
+        for record in sorted(fresh, key=lambda record: _ORDER.get(type(record), 1)):
+            self._write(run, record)
+        self._write_events(run, lease.fence, [record for record in fresh if isinstance(record, Event)])
+
+    def history(self, run: str) -> Iterator[Attempt]:
+        """Yield the finished attempts by ``sequence``."""
+        over = [(step.finished, step) for step in self._run(run).steps.values() if step.finished]
+        for finished, step in sorted(over, key=lambda pair: pair[0].sequence):
+            yield step.attempt(finished)
+
+    def unfinished(self, run: str) -> Sequence[Unfinished]:
+        """Return attempts that were selected but not finished, by step."""
+        cut_off = [step for _, step in sorted(self._run(run).steps.items()) if step.finished is None]
+        return [Unfinished(step.selected, step.program, tuple(step.evaluations)) for step in cut_off]
+
+    def events(self, run: str) -> Sequence[tuple[float, Event]]:
+        """Return (seconds since the epoch, event) in the order written."""
+        return [(at, event) for _, at, event in self._run(run).events]
+
+    def program(self, run: str, step: int) -> Program:
+        """Return a program with its files."""
+        program = self._step(run, step).program
+        if program is None:
+            raise NotFound(f"Step {step} made no program.")
+        return program
+
+    def evaluations(self, run: str, step: int) -> Sequence[Evaluation]:
+        """Return every evaluation of a program, artifacts included, in the order written."""
+        return list(self._step(run, step).evaluations)
+
+    def completion(self, run: str, step: int, request_hash: str) -> Completion | None:
+        """Return the stored answer to a request of this step, or None if it was never answered."""
+        call = self._step(run, step).calls.get(request_hash)
+        return call.completion if call else None
+
+    def requests(self, run: str, step: int) -> Sequence[tuple[Request, Completion | None]]:
+        """Return the model calls of a step in the order sent."""
+        return [(call.request, call.completion) for call in self._step(run, step).calls.values()]
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+    def _run(self, run: str) -> _Run:
+        if run not in self._runs:
+            raise NotFound(f"There is no run {run!r} in this store.")
+        return self._runs[run]
+
+    def _step(self, run: str, step: int) -> _Step:
+        steps = self._run(run).steps
+        if step not in steps:
+            raise NotFound(f"Run {run!r} has no step {step}.")
+        return steps[step]
+
+    def _held(self, lease: Lease) -> _Run:
+        run = self._run(lease.run)
+        if run.holder is None or run.fence != lease.fence:
+            raise LeaseLost(f"The lease {lease.fence} on run {lease.run!r} was taken over or given back: stop writing.")
+        return run
+
+    def _write(self, run: _Run, record: Record) -> None:
+        match record:
+            case Selected():
+                run.steps[record.step] = _Step(record)
+            case Prompted():
+                run.steps[record.step].calls[record.request_hash] = _Call(record.request)
+            case Completed():
+                run.steps[record.step].calls[record.request_hash].completion = record.completion
+            case Applied():
+                run.steps[record.program.step].program = record.program
+            case Evaluated():
+                run.steps[record.step].evaluations.append(record.evaluation)
+            case Finished():
+                run.steps[record.step].finished = record
+
+    def _write_events(self, run: _Run, fence: int, new: Sequence[Event]) -> None:
+        written = [(event.kind, event.data) for under, _, event in run.events if under == fence]
+        repeated = overlap(written, [(event.kind, event.data) for event in new])
+        run.events += [(fence, self._clock(), event) for event in new[repeated:]]
+
+
+_ORDER: Mapping[type, int] = {Selected: 0, Completed: 2}
+"""Within one call a step comes before what belongs to it, and a request before its answer."""
+
+
+def _refuse_equal_sequences(run: _Run, records: Sequence[Record]) -> None:
+    taken = {step.finished.sequence for step in run.steps.values() if step.finished}
+    for record in records:
+        if isinstance(record, Finished):
+            if record.sequence in taken:
+                raise StoreError(f"Two attempts of run {run.info.id!r} have the sequence {record.sequence}.")
+            taken.add(record.sequence)
+
+
+def _frozen(record: Record) -> Record:
+    """Return the record as a reader will see it, sharing nothing that its owner may change."""
+    match record:
+        case Applied(program):
+            return Applied(replace(program, files=dict(program.files), detail=_copy(program.detail)))
+        case Prompted(_, _, request):
+            return replace(record, request=replace(request, settings=_copy(request.settings)))
+        case Evaluated(_, verdict):
+            return replace(record, evaluation=_frozen_evaluation(verdict))
+        case Event():
+            return replace(record, data=_copy(record.data))
+        case _:
+            return record
+
+
+def _frozen_evaluation(verdict: Evaluation) -> Evaluation:
+    return replace(
+        verdict,
+        metrics={name: value + 0.0 for name, value in verdict.metrics.items()},  # databases keep no sign of zero
+        artifacts=dict(verdict.artifacts),
+        per_instance=_copy(verdict.per_instance),
+    )
+
+
+def _copy(value: Mapping[str, object]) -> dict[str, Any]:
+    copy: dict[str, Any] = from_json(to_json(value))
+    return copy

@@ -1,0 +1,284 @@
+"""Rows on their way back to values."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, distinct, func, select
+
+from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.program import Program
+from evolve.domain.proposal import (
+    Attempt,
+    Choice,
+    Completion,
+    Event,
+    Finished,
+    Message,
+    Placement,
+    Request,
+    Selected,
+    Unfinished,
+)
+from evolve.errors import NotFound
+from evolve.interfaces import RunInfo
+from evolve.store.encoding import Packer, decode, from_json
+from evolve.store.tables import (
+    artifacts,
+    blobs,
+    completions,
+    evaluations,
+    events,
+    metrics,
+    names,
+    programs,
+    proposals,
+    runs,
+)
+
+_CHUNK = 500
+_T = TypeVar("_T")
+_EvaluationKey = tuple[int, str, int]
+
+
+class Reader:
+    """Builds values from rows, many steps with a handful of queries.
+
+    Every method runs inside the caller's transaction; ``run`` is a run's key.
+    """
+
+    def __init__(self, connection: Connection, packer: Packer) -> None:
+        self._connection = connection
+        self._packer = packer
+
+    def key(self, run_id: str) -> int:
+        """Return the key of a run. Raises NotFound."""
+        found = self._connection.execute(select(runs.c.key).where(runs.c.id == run_id)).scalar()
+        if found is None:
+            raise NotFound(f"There is no run {run_id!r} in this database.")
+        return int(found)
+
+    def infos(self, condition: ColumnElement[bool]) -> list[RunInfo]:
+        """Return the runs that meet a condition, newest first, with totals."""
+        query = select(runs).where(condition).order_by(runs.c.created_at.desc(), runs.c.key.desc())
+        return [self._info(row) for row in self._connection.execute(query)]
+
+    def finished(self, run: int, after: int) -> list[Attempt]:
+        """Return the next few hundred finished attempts whose sequence is greater than ``after``."""
+        query = select(proposals).where(proposals.c.run == run, proposals.c.sequence > after)
+        rows = self._connection.execute(query.order_by(proposals.c.sequence).limit(_CHUNK)).all()
+        steps = [row.step for row in rows]
+        made = self._programs(run, steps, with_files=False)
+        verdicts = self._evaluations(run, steps, complete=False)
+        costs = self._costs(run, steps)
+        return [
+            Attempt(
+                selected=_selected(row),
+                program=made.get(row.step),
+                evaluation=verdicts[row.step][-1] if row.step in verdicts else None,
+                finished=self._finished(row),
+                cost_usd=math.fsum(costs.get(row.step, ())),
+            )
+            for row in rows
+        ]
+
+    def unfinished(self, run: int) -> list[Unfinished]:
+        """Return what was selected and not finished, by step."""
+        query = select(proposals).where(proposals.c.run == run, proposals.c.sequence.is_(None))
+        rows = self._connection.execute(query.order_by(proposals.c.step)).all()
+        steps = [row.step for row in rows]
+        made = self._programs(run, steps, with_files=True)
+        verdicts = self._evaluations(run, steps, complete=True)
+        return [Unfinished(_selected(row), made.get(row.step), tuple(verdicts.get(row.step, ()))) for row in rows]
+
+    def events(self, run: int) -> list[tuple[float, Event]]:
+        """Return the events of a run in the order written."""
+        query = select(events.c.written_at, events.c.kind, events.c.data).where(events.c.run == run)
+        rows = self._connection.execute(query.order_by(events.c.key))
+        return [(at, Event(kind, self._json(data))) for at, kind, data in rows]
+
+    def last_events(self, run: int, fence: int, count: int) -> list[tuple[str, bytes]]:
+        """Return (kind, JSON) of the last events written under ``fence``, oldest first."""
+        query = select(events.c.kind, events.c.data).where(events.c.run == run, events.c.fence == fence)
+        rows = self._connection.execute(query.order_by(events.c.key.desc()).limit(count))
+        return [(kind, self._packer.unpack(data)) for kind, data in rows][::-1]
+
+    def program(self, run: int, step: int) -> Program:
+        """Return a program with its files. Raises NotFound."""
+        found = self._programs(run, [step], with_files=True)
+        if step not in found:
+            raise NotFound(f"Step {step} made no program.")
+        return found[step]
+
+    def evaluations(self, run: int, step: int) -> list[Evaluation]:
+        """Return the evaluations of a step with artifacts, in the order written. Raises NotFound."""
+        self._require(run, step)
+        return self._evaluations(run, [step], complete=True).get(step, [])
+
+    def completion(self, run: int, step: int, request_hash: str) -> Completion | None:
+        """Return the answer to a request, or None. Raises NotFound."""
+        found = self._calls(run, step, completions.c.request_hash == request_hash)
+        return found[0][1] if found else None
+
+    def requests(self, run: int, step: int) -> list[tuple[Request, Completion | None]]:
+        """Return the model calls of a step in the order sent. Raises NotFound."""
+        return self._calls(run, step, completions.c.step == step)
+
+    def _require(self, run: int, step: int) -> None:
+        query = select(proposals.c.step).where(proposals.c.run == run, proposals.c.step == step)
+        if self._connection.execute(query).first() is None:
+            raise NotFound(f"The run has no step {step}.")
+
+    def _info(self, row: Row[Any]) -> RunInfo:
+        of_run = select(func.count()).select_from(proposals).where(proposals.c.run == row.key)
+        judged = select(func.count(distinct(evaluations.c.step))).where(evaluations.c.run == row.key)
+        spent = select(func.coalesce(func.sum(completions.c.cost_usd), 0.0)).where(completions.c.run == row.key)
+        return RunInfo(
+            id=row.id,
+            problem=row.problem,
+            status=row.status,
+            config=self._json(row.config),
+            provenance=self._json(row.provenance),
+            created_at=row.created_at,
+            elapsed_s=row.elapsed_s,
+            proposals=self._number(of_run),
+            evaluated=self._number(judged),
+            cost_usd=float(self._connection.execute(spent).scalar_one()),
+        )
+
+    def _number(self, query: Select[Any]) -> int:
+        return int(self._connection.execute(query).scalar_one())
+
+    def _finished(self, row: Row[Any]) -> Finished:
+        return Finished(
+            step=row.step,
+            sequence=row.sequence,
+            outcome=Outcome(row.outcome),
+            cause=row.cause,
+            detail=self._text(row.detail),
+            placement=Placement(row.placement),
+            cell=row.cell,
+        )
+
+    def _programs(self, run: int, steps: Sequence[int], with_files: bool) -> dict[int, Program]:
+        found: dict[int, Program] = {}
+        query = select(programs.c.step, programs.c.parents, programs.c.detail, programs.c.files)
+        for chunk in _chunks(steps):
+            of_steps = query.where(programs.c.run == run, programs.c.step.in_(chunk))
+            for step, parents, detail, files in self._connection.execute(of_steps).all():
+                texts = self._files(self._json(files)) if with_files else {}
+                found[step] = Program(step, texts, _numbers(parents), self._json(detail))
+        return found
+
+    def _files(self, hashes: Mapping[str, str]) -> dict[str, str]:
+        contents = self._blobs([bytes.fromhex(name) for name in hashes.values()])
+        return {path: decode(contents[bytes.fromhex(name)]) for path, name in hashes.items()}
+
+    def _blobs(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        for chunk in _chunks(hashes):
+            rows = self._connection.execute(select(blobs.c.hash, blobs.c.data).where(blobs.c.hash.in_(chunk)))
+            found.update((bytes(name), self._packer.decompress(data)) for name, data in rows)
+        return found
+
+    def _evaluations(self, run: int, steps: Sequence[int], complete: bool) -> dict[int, list[Evaluation]]:
+        """Return evaluations by step in the order written; artifacts only if ``complete``."""
+        by_step: dict[int, list[Evaluation]] = defaultdict(list)
+        columns = [column for column in evaluations.columns if column.name not in ("key", "run", "judge")]
+        query = select(*columns, names.c.name).join(names, names.c.key == evaluations.c.judge)
+        for chunk in _chunks(steps):
+            of_steps = query.where(evaluations.c.run == run, evaluations.c.step.in_(chunk))
+            numbers = self._metrics(run, chunk)
+            contents = self._artifacts(run, chunk) if complete else {}
+            for row in self._connection.execute(of_steps.order_by(evaluations.c.key)):
+                key = (row.step, row.stage, row.repeat)
+                by_step[row.step].append(self._evaluation(row, numbers.get(key, {}), contents.get(key, {})))
+        return dict(by_step)
+
+    def _evaluation(self, row: Any, numbers: Mapping[str, float], contents: Mapping[str, bytes]) -> Evaluation:
+        return Evaluation(
+            stage=row.stage,
+            outcome=Outcome(row.outcome),
+            judge_hash=decode(row.name),
+            repeat=row.repeat,
+            metrics=numbers,
+            feedback=self._text(row.feedback),
+            artifacts=contents,
+            per_instance=self._json(row.per_instance) if row.per_instance else {},
+            seconds=row.seconds,
+        )
+
+    def _metrics(self, run: int, steps: Sequence[int]) -> dict[_EvaluationKey, dict[str, float]]:
+        found: dict[_EvaluationKey, dict[str, float]] = defaultdict(dict)
+        columns = (metrics.c.step, metrics.c.stage, metrics.c.repeat, names.c.name, metrics.c.value)
+        query = select(*columns).join(names, names.c.key == metrics.c.name)
+        of_steps = query.where(metrics.c.run == run, metrics.c.step.in_(steps))
+        ordered = of_steps.order_by(metrics.c.step, metrics.c.stage, metrics.c.repeat, metrics.c.position)
+        for step, stage, repeat, name, value in self._connection.execute(ordered):
+            found[step, stage, repeat][decode(name)] = value
+        return found
+
+    def _artifacts(self, run: int, steps: Sequence[int]) -> dict[_EvaluationKey, dict[str, bytes]]:
+        found: dict[_EvaluationKey, dict[str, bytes]] = defaultdict(dict)
+        columns = (artifacts.c.step, artifacts.c.stage, artifacts.c.repeat, artifacts.c.name, blobs.c.data)
+        query = select(*columns).join(blobs, blobs.c.hash == artifacts.c.blob)
+        of_steps = query.where(artifacts.c.run == run, artifacts.c.step.in_(steps))
+        for step, stage, repeat, name, data in self._connection.execute(of_steps.order_by(artifacts.c.position)):
+            found[step, stage, repeat][decode(name)] = self._packer.decompress(data)
+        return found
+
+    def _costs(self, run: int, steps: Sequence[int]) -> dict[int, list[float]]:
+        found: dict[int, list[float]] = defaultdict(list)
+        query = select(completions.c.step, completions.c.cost_usd).where(completions.c.run == run)
+        answered = query.where(completions.c.step.in_(steps), completions.c.response.is_not(None))
+        for step, cost_usd in self._connection.execute(answered):
+            found[step].append(cost_usd)
+        return found
+
+    def _calls(self, run: int, step: int, condition: ColumnElement[bool]) -> list[tuple[Request, Completion | None]]:
+        self._require(run, step)
+        query = select(completions).where(completions.c.run == run, completions.c.step == step, condition)
+        rows = self._connection.execute(query.order_by(completions.c.key)).all()
+        contents = self._blobs([name for row in rows for name in (row.request, row.response) if name is not None])
+        return [(_request(contents[row.request]), _completion(row, contents)) for row in rows]
+
+    def _text(self, cell: bytes) -> str:
+        return decode(self._packer.unpack(cell))
+
+    def _json(self, cell: bytes) -> Any:
+        return from_json(self._packer.unpack(cell))
+
+
+def _selected(row: Row[Any]) -> Selected:
+    choice = Choice(row.parent, _numbers(row.inspirations), row.island)
+    return Selected(row.step, choice, row.operator, row.finished_before)
+
+
+def _request(raw: bytes) -> Request:
+    model, messages, settings, call = from_json(raw)
+    return Request(model, tuple(Message(role, content) for role, content in messages), settings, call)
+
+
+def _completion(row: Row[Any], contents: Mapping[bytes, bytes]) -> Completion | None:
+    if row.response is None:
+        return None
+    return Completion(
+        text=decode(contents[row.response]),
+        model=row.model,
+        finish_reason=row.finish_reason,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        cost_usd=row.cost_usd,
+        seconds=row.seconds,
+    )
+
+
+def _numbers(cell: str) -> tuple[int, ...]:
+    return tuple(map(int, cell.split(","))) if cell else ()
+
+
+def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

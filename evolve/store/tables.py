@@ -1,0 +1,205 @@
+"""What is kept, as SQLAlchemy Core tables that work on SQLite and PostgreSQL alike.
+
+::
+
+    runs ─┬─ proposals ─┬─ programs           one row per attempt; at most one program each
+          │             ├─ completions        one row per model call
+          │             └─ evaluations ─┬─ metrics
+          │                             └─ artifacts
+          └─ events
+    blobs   file texts, requests, answers and artifacts, once per content
+    names   words that repeat in many rows: metric names, judge hashes
+
+A proposal's row is written when it is selected and changed once, when it is finished; ``sequence``
+is null until then. How far it got in between is what other rows exist, so no state is kept twice.
+Its placement is part of its row: an attempt is placed exactly once, when it finishes. The lease is
+part of the run's row, so that the fence is checked by the same lookup that finds the run.
+
+Rows are named within their run by (run, step, ...), where ``run`` is a small integer. Tables of
+short rows are ordered by that key alone (``sqlite_with_rowid=False``), which makes files smaller.
+Columns of type LargeBinary hold what :mod:`evolve.store.encoding` makes of texts and JSON.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _of_proposal() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["run", "step"], ["proposals.run", "proposals.step"])
+
+
+def _of_evaluation() -> ForeignKeyConstraint:
+    key = ["run", "step", "stage", "repeat"]
+    return ForeignKeyConstraint(key, [f"evaluations.{column}" for column in key])
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("problem", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("config", LargeBinary, nullable=False),
+    Column("provenance", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("elapsed_s", Double, nullable=False),
+    Column("holder", String),
+    Column("expires_at", Double),
+    Column("fence", Integer, nullable=False, server_default=text("0")),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("hash", LargeBinary(16), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+names = Table(
+    "names",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("name", LargeBinary, nullable=False, unique=True),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("run", ForeignKey("runs.key"), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("parent", Integer, nullable=False),
+    Column("inspirations", String, nullable=False),
+    Column("island", Integer, nullable=False),
+    Column("operator", String, nullable=False),
+    Column("finished_before", Integer, nullable=False),
+    Column("selected_at", Double, nullable=False),
+    Column("sequence", Integer),
+    Column("outcome", String),
+    Column("cause", String),
+    Column("detail", LargeBinary),
+    Column("placement", SmallInteger),
+    Column("cell", String),
+    Column("finished_at", Double),
+    UniqueConstraint("run", "sequence"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_proposals_unfinished",
+    proposals.c.run,
+    proposals.c.step,
+    sqlite_where=proposals.c.sequence.is_(None),
+    postgresql_where=proposals.c.sequence.is_(None),
+)
+
+programs = Table(
+    "programs",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("parents", String, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("files", LargeBinary, nullable=False),
+    _of_proposal(),
+    sqlite_with_rowid=False,
+)
+
+completions = Table(
+    "completions",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("request_hash", String, nullable=False),
+    Column("request", ForeignKey("blobs.hash"), nullable=False),
+    Column("prompted_at", Double, nullable=False),
+    Column("response", ForeignKey("blobs.hash")),
+    Column("model", String),
+    Column("finish_reason", String),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("cost_usd", Double),
+    Column("seconds", Double),
+    UniqueConstraint("run", "step", "request_hash"),
+    _of_proposal(),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("repeat", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("judge", ForeignKey("names.key"), nullable=False),
+    Column("feedback", LargeBinary, nullable=False),
+    Column("per_instance", LargeBinary, nullable=False),
+    Column("seconds", Double, nullable=False),
+    UniqueConstraint("run", "step", "stage", "repeat"),
+    _of_proposal(),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("stage", String, primary_key=True),
+    Column("repeat", Integer, primary_key=True, autoincrement=False),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", ForeignKey("names.key"), nullable=False),
+    Column("value", Double, nullable=False),
+    _of_evaluation(),
+    sqlite_with_rowid=False,
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("stage", String, primary_key=True),
+    Column("repeat", Integer, primary_key=True, autoincrement=False),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", LargeBinary, nullable=False),
+    Column("blob", ForeignKey("blobs.hash"), nullable=False),
+    _of_evaluation(),
+    sqlite_with_rowid=False,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("run", ForeignKey("runs.key"), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("written_at", Double, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("ix_events_run", "run", "key"),
+)

@@ -1,0 +1,241 @@
+"""Records on their way to rows: a batch per call, one statement per table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Table, and_, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement
+
+from evolve.domain.proposal import (
+    Applied,
+    Completed,
+    Evaluated,
+    Event,
+    Finished,
+    Prompted,
+    Record,
+    Selected,
+)
+from evolve.store.encoding import Packer, blob_hash, encode, to_json
+from evolve.store.tables import (
+    artifacts,
+    blobs,
+    completions,
+    evaluations,
+    events,
+    metrics,
+    names,
+    programs,
+    proposals,
+    runs,
+)
+
+Row = tuple[Any, ...]
+
+_ANSWER = ("response", "model", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "seconds")
+_ENDING = ("sequence", "outcome", "cause", "detail", "placement", "cell", "finished_at")
+_LEFT_OUT = {"key", *_ANSWER, *_ENDING}
+_INSERTED = {  # parents first, for their foreign keys
+    blobs: ("hash", "data"),
+    proposals: tuple(c.name for c in proposals.columns if c.name not in _LEFT_OUT),
+    programs: ("run", "step", "parents", "detail", "files"),
+    completions: tuple(c.name for c in completions.columns if c.name not in _LEFT_OUT),
+    evaluations: tuple(c.name for c in evaluations.columns if c.name != "key"),
+    metrics: tuple(c.name for c in metrics.columns),
+    artifacts: tuple(c.name for c in artifacts.columns),
+    events: tuple(c.name for c in events.columns if c.name != "key"),
+}
+
+
+class Statements:
+    """SQL text for one dialect, compiled once: compiling costs more than most of these statements do.
+
+    Every statement takes its values by position, as tuples.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self.inserts = {table: self._insert(table, columns) for table, columns in _INSERTED.items()}
+        self.name = self._insert(names, ("name",))
+        self.held = self._text(
+            select(runs.c.key)
+            .where(runs.c.id == bindparam("of_id"), runs.c.fence == bindparam("of_fence"), runs.c.holder.is_not(None))
+            .with_for_update()
+        )
+        self.answer = self._text(
+            completions.update()
+            .where(
+                and_(
+                    completions.c.run == bindparam("of_run"),
+                    completions.c.step == bindparam("of_step"),
+                    completions.c.request_hash == bindparam("of_hash"),
+                    completions.c.response.is_(None),
+                )
+            )
+            .values({column: bindparam(column) for column in _ANSWER})
+        )
+        self.finish = self._text(
+            proposals.update()
+            .where(
+                and_(
+                    proposals.c.run == bindparam("of_run"),
+                    proposals.c.step == bindparam("of_step"),
+                    proposals.c.sequence.is_(None),
+                )
+            )
+            .values({column: bindparam(column) for column in _ENDING})
+        )
+
+    def _insert(self, table: Table, columns: Sequence[str]) -> str:
+        values: dict[str, Any] = {column: bindparam(column) for column in columns}
+        if table not in (blobs, names):
+            return self._text(table.insert().inline().values(values))
+        insert = postgresql.insert if self._dialect.name == "postgresql" else sqlite.insert
+        return self._text(insert(table).inline().values(values).on_conflict_do_nothing())
+
+    def _text(self, statement: ClauseElement) -> str:
+        return str(statement.compile(dialect=self._dialect))
+
+
+class Names:
+    """The small integers that stand for repeating words, remembered between calls."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+        self._keys: dict[str, int] = {}
+
+    def learn(self, connection: Connection, words: Iterable[str]) -> None:
+        """Make sure that every word has a key."""
+        missing = set(words) - self._keys.keys()
+        if missing:
+            raw = {encode(word): word for word in sorted(missing)}
+            connection.exec_driver_sql(self._statements.name, [(name,) for name in raw])
+            found = connection.execute(select(names.c.name, names.c.key).where(names.c.name.in_(raw)))
+            self._keys.update((raw[bytes(name)], key) for name, key in found)
+
+    def key(self, word: str) -> int:
+        """Return the key of a word that was learned."""
+        return self._keys[word]
+
+    def forget(self) -> None:
+        """Forget all, because the transaction in which some were learned was undone."""
+        self._keys.clear()
+
+
+class Batch:
+    """The rows of one ``append``.
+
+    Args:
+        run: key of the run.
+        fence: under which the records are written.
+        now: seconds since the epoch.
+        names: knows every judge hash and metric name of the records.
+        packer: compresses texts.
+    """
+
+    def __init__(self, run: int, fence: int, now: float, names: Names, packer: Packer) -> None:
+        self._run = run
+        self._fence = fence
+        self._now = now
+        self._names = names
+        self._packer = packer
+        self._inserts: dict[Table, list[Row]] = {table: [] for table in _INSERTED}
+        self._answers: list[Row] = []
+        self._endings: list[Row] = []
+
+    def add(self, record: Record) -> None:
+        """Add the rows of one record."""
+        match record:
+            case Selected():
+                self._selected(record)
+            case Prompted():
+                self._prompted(record)
+            case Completed():
+                self._completed(record)
+            case Applied():
+                self._applied(record)
+            case Evaluated():
+                self._evaluated(record)
+            case Finished():
+                self._finished(record)
+            case Event():
+                data = self._packer.pack(to_json(record.data))
+                self._inserts[events].append((self._run, self._fence, self._now, record.kind, data))
+
+    def write(self, connection: Connection, statements: Statements) -> bool:
+        """Write the rows; return whether each one was new.
+
+        Raises IntegrityError when a row is already there or refers to one that is not.
+        """
+        for table, rows in self._inserts.items():
+            if rows:
+                connection.exec_driver_sql(statements.inserts[table], rows)
+        return self._update(connection, statements.answer, self._answers) and self._update(
+            connection, statements.finish, self._endings
+        )
+
+    def _update(self, connection: Connection, statement: str, rows: list[Row]) -> bool:
+        return not rows or connection.exec_driver_sql(statement, rows).rowcount == len(rows)
+
+    def _selected(self, record: Selected) -> None:
+        choice = record.choice
+        inspirations = ",".join(map(str, choice.inspirations))
+        chosen = (choice.parent, inspirations, choice.island)
+        row = (self._run, record.step, *chosen, record.operator, record.finished_before, self._now)
+        self._inserts[proposals].append(row)
+
+    def _prompted(self, record: Prompted) -> None:
+        request = record.request
+        messages = [(message.role, message.content) for message in request.messages]
+        blob = self._blob(to_json([request.model, messages, request.settings, request.call]))
+        self._inserts[completions].append((self._run, record.step, record.request_hash, blob, self._now))
+
+    def _completed(self, record: Completed) -> None:
+        answer = record.completion
+        blob = self._blob(encode(answer.text))
+        tokens = (answer.prompt_tokens, answer.completion_tokens)
+        values = (blob, answer.model, answer.finish_reason, *tokens, answer.cost_usd, answer.seconds)
+        self._answers.append((*values, self._run, record.step, record.request_hash))
+
+    def _applied(self, record: Applied) -> None:
+        program = record.program
+        files = to_json({path: self._blob(encode(text)).hex() for path, text in program.files.items()})
+        detail = to_json(program.detail)
+        parents = ",".join(map(str, program.parents))
+        row = (self._run, program.step, parents, self._packer.pack(detail), self._packer.pack(files))
+        self._inserts[programs].append(row)
+
+    def _evaluated(self, record: Evaluated) -> None:
+        verdict = record.evaluation
+        key = (self._run, record.step, verdict.stage, verdict.repeat)
+        feedback = self._packer.pack(encode(verdict.feedback))
+        scores = self._packer.pack(to_json(verdict.per_instance) if verdict.per_instance else b"")
+        judge = self._names.key(verdict.judge_hash)
+        self._inserts[evaluations].append((*key, verdict.outcome.value, judge, feedback, scores, verdict.seconds))
+        self._inserts[metrics] += [
+            (*key, position, self._names.key(name), float(value))
+            for position, (name, value) in enumerate(verdict.metrics.items())
+        ]
+        self._inserts[artifacts] += [
+            (*key, position, encode(name), self._blob(raw))
+            for position, (name, raw) in enumerate(verdict.artifacts.items())
+        ]
+
+    def _finished(self, record: Finished) -> None:
+        detail = self._packer.pack(encode(record.detail))
+        ending = (record.sequence, record.outcome.value, record.cause, detail, int(record.placement), record.cell)
+        self._endings.append((*ending, self._now, self._run, record.step))
+
+    def _blob(self, raw: bytes) -> bytes:
+        name = blob_hash(raw)
+        self._inserts[blobs].append((name, self._packer.compress(raw)))
+        return name
+
+
+def words_of(records: Iterable[Record]) -> set[str]:
+    """Return the judge hashes and metric names that the rows of these records refer to by key."""
+    verdicts = [record.evaluation for record in records if isinstance(record, Evaluated)]
+    return {word for verdict in verdicts for word in (verdict.judge_hash, *verdict.metrics)}
