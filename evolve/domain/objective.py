@@ -52,7 +52,7 @@ class Feature:
     def cell(self, value: float) -> int:
         """Return the index of the cell that ``value`` falls into."""
         position = (value - self.low) / (self.high - self.low) * self.bins
-        return min(max(int(position), 0), self.bins - 1)
+        return int(min(max(position, 0.0), self.bins - 1))  # clamped first: a finite value far outside overflows to inf
 
 
 def dominates(left: Sequence[float], right: Sequence[float]) -> bool:

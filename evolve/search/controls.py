@@ -1,0 +1,92 @@
+"""Searches that do without evolution's parts: what every clever search has to beat.
+
+Each keeps a grid of elites for the record, so that cells and placements mean the same as under
+MAP-Elites; it has no say in the choice of parents. There is one island, number 0, and there are no
+inspirations.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evolve.domain.evaluation import Scored
+from evolve.domain.objective import Feature
+from evolve.domain.proposal import Choice, Placement
+from evolve.errors import SeedNotValid
+from evolve.search.grid import GridArchive
+from evolve.search.standing import NOTHING_TOLD, Standing
+
+
+class Control(ABC):
+    """Draws the parent evenly from ``_candidates``, which each control fills by its own rule.
+
+    Args:
+        features: axes of the grid that is kept for the record.
+    """
+
+    def __init__(self, *, features: Sequence[Feature]) -> None:
+        self._grid = GridArchive(features)
+        self._standing = Standing()
+        self._candidates = array("q")  # steps; 8 bytes each
+
+    def ask(self, rng: np.random.Generator) -> Choice:
+        """Choose a parent. Raises SeedNotValid before a VALID program was told."""
+        if not self._candidates:
+            raise SeedNotValid(NOTHING_TOLD)
+        parent = self._candidates[int(rng.random() * len(self._candidates))]
+        return Choice(parent=parent, inspirations=(), island=0)
+
+    def tell(self, scored: Scored) -> tuple[Placement, str]:
+        """Learn how an attempt ended; return its place in the grid."""
+        if not self._standing.note(scored):
+            return Placement.NOT_PLACED, ""
+        self._consider(scored)
+        return self._grid.add(scored)
+
+    def best(self) -> Scored | None:
+        """Return the best VALID program told; of equals the earliest step."""
+        return self._standing.front.best
+
+    def front(self) -> Sequence[Scored]:
+        """Return the non-dominated programs told, best first."""
+        return self._standing.front.elites()
+
+    def status(self) -> Mapping[str, float]:
+        """Return counts of attempts and occupied cells."""
+        return {**self._standing.status(), "islands": 1, "cells": len(self._grid)}
+
+    @abstractmethod
+    def _consider(self, scored: Scored) -> None:
+        """Change ``_candidates`` in view of a VALID program; the first one must enter."""
+
+
+class Greedy(Control):
+    """Hill climbing: the best so far is the parent; of equals the one told last, to drift on plateaus."""
+
+    def __init__(self, *, features: Sequence[Feature]) -> None:
+        super().__init__(features=features)
+        self._bar: tuple[float, ...] = ()
+
+    def _consider(self, scored: Scored) -> None:
+        if scored.gains >= self._bar:  # by objectives in order; everything is at least ()
+            self._bar = scored.gains
+            self._candidates = array("q", [scored.step])
+
+
+class BestOfN(Control):
+    """Independent attempts: the first VALID program, the seed, is always the parent."""
+
+    def _consider(self, scored: Scored) -> None:
+        if not self._candidates:
+            self._candidates.append(scored.step)
+
+
+class RandomWalk(Control):
+    """No selection: every VALID program is as likely a parent as any other."""
+
+    def _consider(self, scored: Scored) -> None:
+        self._candidates.append(scored.step)
