@@ -86,7 +86,7 @@ class RunView:
         grid.add_row("placed", _shares(progress.placed, progress.proposed))
         if progress.spent.cost_usd:
             grid.add_row("spent", f"${progress.spent.cost_usd:.4f}")
-        grid.add_row("in flight", f"{loop.in_flight().attempts} attempts, {loop.in_flight().paying} model calls")
+        grid.add_row("in flight", f"{loop.in_flight().attempts} attempts, {loop.in_flight().paying} asking a model")
         bar = Table.grid(padding=(0, 2))
         bar.add_row(ProgressBar(total=1.0, completed=share, width=50), Text(self._time_left(progress.spent, share)))
         title = f"{self._problem.name} · {self._run}"

@@ -265,7 +265,7 @@ def _make(config: Config, where: str, **extra: object) -> Any:
 
 
 def _holder() -> str:
-    from evolve.store.lease import this_holder
+    from evolve.store.holder import this_holder
 
     return this_holder()
 

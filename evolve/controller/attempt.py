@@ -34,8 +34,7 @@ def step_rng(seed: int, step: int, stream: int) -> np.random.Generator:
 class Ended:
     """An attempt whose work is done but that the search has not been told of.
 
-    ``program`` is None when it was rejected; then ``cause`` and ``detail`` say why. ``calls`` is how
-    many model calls it paid for.
+    ``program`` is None when it was rejected; then ``cause`` and ``detail`` say why.
     """
 
     selected: Selected
@@ -44,7 +43,6 @@ class Ended:
     cause: str = ""
     detail: str = ""
     cost_usd: float = 0.0
-    calls: int = 0
 
 
 Prepared = Draft | ProposalRejected | Callable[[], Coroutine[Any, Any, Draft]]
@@ -117,10 +115,6 @@ class Attempts:
         self._slots = asyncio.Semaphore(propose_width)
         self._resolved = resolved
         self._models: dict[int, RecordedModel] = {}
-
-    def open_calls(self) -> int:
-        """How many model calls are waiting for their answer."""
-        return sum(model.open_calls for model in self._models.values())
 
     def start(self, selected: Selected, operator: Operator) -> Coroutine[Any, Any, Ended]:
         """Return the work of a new attempt. What needs no model is proposed before this returns."""
@@ -198,5 +192,5 @@ class Attempts:
         detail: str = "",
     ) -> Ended:
         model = self._models.pop(selected.step, None)
-        cost_usd, calls = (model.cost_usd, model.answered) if model is not None else (0.0, 0)
-        return Ended(selected, program, evaluation, cause, detail, cost_usd, calls)
+        cost_usd = model.cost_usd if model is not None else 0.0
+        return Ended(selected, program, evaluation, cause, detail, cost_usd)

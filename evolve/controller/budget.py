@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -17,7 +18,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """What was begun and not yet counted. ``paying`` is how many model calls are open."""
+    """What was begun and not yet counted. ``paying`` is how many attempts are asking a model."""
 
     attempts: int = 0
     paying: int = 0
@@ -39,22 +40,27 @@ class Budget:
     wall_s: float | None
     cost_usd: float | None
 
-    def exhausted(self, spent: Spent, in_flight: InFlight, mean_call_usd: float) -> str:
-        """Return why no further attempt may start, or an empty string.
+    def exhausted(self, spent: Spent, in_flight: InFlight, mean_attempt_usd: float | None) -> str:
+        """Return why no further attempt may start now, or an empty string.
 
-        What is in flight counts as if it had already been spent, an open model call at the mean
-        price of those before it.
+        What is in flight counts as if it had already been spent, an attempt that asks a model at
+        the mean price of those before it. While no price is known (None) one such attempt goes
+        first.
         """
-        committed_usd = spent.cost_usd + in_flight.paying * mean_call_usd
         if self.evaluations is not None and spent.evaluations + in_flight.attempts >= self.evaluations:
             return f"budget of {self.evaluations} evaluations used"
-        if self.proposals is not None and spent.proposals >= self.proposals:
+        if self.proposals is not None and spent.proposals + in_flight.attempts >= self.proposals:
             return f"budget of {self.proposals} proposals used"
         if self.wall_s is not None and spent.elapsed_s >= self.wall_s:
             return f"budget of {self.wall_s:g} s used"
-        if self.cost_usd is not None and committed_usd >= self.cost_usd:
+        if self.cost_usd is not None and self._committed_usd(spent, in_flight, mean_attempt_usd) >= self.cost_usd:
             return f"budget of ${self.cost_usd:g} used"
         return ""
+
+    def _committed_usd(self, spent: Spent, in_flight: InFlight, mean_attempt_usd: float | None) -> float:
+        if mean_attempt_usd is None:
+            return math.inf if in_flight.paying else spent.cost_usd
+        return spent.cost_usd + in_flight.paying * mean_attempt_usd
 
     def share_used(self, spent: Spent) -> float:
         """Return how much of the tightest limit is used, 0 to 1; 0 when there is none."""

@@ -94,7 +94,7 @@ class Loop:
         self._elapsed_before_s = 0.0
         self._next_step = 1
         self._sequence = 0
-        self._calls = 0
+        self._asked = 0
         self._in_a_row: Counter[str] = Counter()
         self._open: dict[int, asyncio.Task[Ended]] = {}
         self._early: dict[int, Ended] = {}
@@ -127,7 +127,6 @@ class Loop:
             step, finished = past.selected.step, past.finished
             if past.fingerprint:
                 self._attempts.known[past.fingerprint] = step
-            calls = 1 if past.cost_usd else 0
             self._tell(
                 Ended(
                     past.selected,
@@ -136,7 +135,6 @@ class Loop:
                     finished.cause,
                     finished.detail,
                     past.cost_usd,
-                    calls,
                 )
             )
             self._sequence = finished.sequence + 1
@@ -170,14 +168,13 @@ class Loop:
 
     def in_flight(self) -> InFlight:
         """What is begun and not finished."""
-        return InFlight(attempts=len(self._open), paying=self._attempts.open_calls())
+        return InFlight(attempts=len(self._open), paying=len(self._attempts.proposing))
 
     # ── starting ──────────────────────────────────────────────────────────────────────────────
     def _top_up(self) -> None:
         while not self.progress.stop_reason and self._room():
             self._note_elapsed()
-            mean_call_usd = self.progress.spent.cost_usd / self._calls if self._calls else 0.0
-            reason = self._budget.exhausted(self.progress.spent, self.in_flight(), mean_call_usd)
+            reason = self._budget.exhausted(self.progress.spent, self.in_flight(), self._mean_attempt_usd())
             if not reason:
                 self._ask()
             elif self._open:
@@ -248,7 +245,7 @@ class Loop:
 
     def _count(self, ended: Ended, known: Scored, placed: bool) -> None:
         progress, spent = self.progress, self.progress.spent
-        self._calls += ended.calls
+        self._asked += self._operators.asks_model(known.operator)
         progress.spent = Spent(
             proposals=spent.proposals + 1,
             evaluations=spent.evaluations + (ended.evaluation is not None),
@@ -276,6 +273,9 @@ class Loop:
         lead = self._problem.objectives[0]
         if known.valid and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):
             self.stop(f"target reached: {lead.name} {ended.evaluation.metrics[lead.name]!r}")
+
+    def _mean_attempt_usd(self) -> float | None:
+        return self.progress.spent.cost_usd / self._asked if self._asked else None
 
     def _note_elapsed(self) -> None:
         spent = self.progress.spent

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from evolve.controller.journal import Journal
 from evolve.domain.proposal import Completed, Completion, Prompted, Request
 from evolve.interfaces import LanguageModel
-from evolve.llm.request_hash import request_hash
+from evolve.llm.requests import request_hash
 
 
 class RecordedModel:
@@ -23,8 +23,6 @@ class RecordedModel:
     def __init__(self, model: LanguageModel, journal: Journal, step: int, paid: Mapping[str, Completion]) -> None:
         self.name = model.name
         self.cost_usd = sum(completion.cost_usd for completion in paid.values())
-        self.open_calls = 0
-        self.answered = len(paid)
         self._model = model
         self._journal = journal
         self._step = step
@@ -40,12 +38,7 @@ class RecordedModel:
         if key in self._paid:
             return self._paid[key]
         await self._journal.write(Prompted(self._step, key, request))
-        self.open_calls += 1
-        try:
-            completion = await self._model.complete(request)
-        finally:
-            self.open_calls -= 1
+        completion = await self._model.complete(request)
         self.cost_usd += completion.cost_usd
-        self.answered += 1
         await self._journal.write(Completed(self._step, key, completion))
         return completion

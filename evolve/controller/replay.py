@@ -16,7 +16,7 @@ from evolve.domain.program import SEED_STEP, fingerprint
 from evolve.domain.proposal import Attempt, Completion, Request
 from evolve.errors import ModelError, ProposalRejected
 from evolve.interfaces import LanguageModel, Search, Store
-from evolve.llm.request_hash import request_hash
+from evolve.llm.requests import request_hash
 from evolve.mutation.mix import OperatorMix
 
 

@@ -19,7 +19,7 @@ from evolve.domain.proposal import Applied, Choice, Completion, Evaluated, Event
 from evolve.errors import LeaseLost, SeedNotValid
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
-from evolve.llm.request_hash import request_hash
+from evolve.llm.requests import request_hash
 from evolve.mutation.mix import OperatorMix
 
 _LEASE_S = 30.0

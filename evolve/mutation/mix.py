@@ -52,6 +52,10 @@ class OperatorMix:
             raise ConfigurationError(f"The run used an operator {name!r}. {nearest(name, self._by_name)}")
         return self._by_name[name]
 
+    def asks_model(self, name: str) -> bool:
+        """Whether the operator of this name (or ``seed``, which is none) pays for model calls."""
+        return name in self._by_name and self._by_name[name].needs_model
+
     def observe(self, scored: Scored, program: Program | None) -> None:
         """Show every operator how an attempt ended."""
         for operator in self._usable:

@@ -91,5 +91,5 @@ class InProcessCandidate:
 def _run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     try:
         return function(*args, **kwargs)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a program raises is its crash
+    except (Exception, SystemExit) as error:
         raise CandidateCrashed(f"{type(error).__name__}: {error}") from error
