@@ -97,6 +97,7 @@ class Loop:
         self._asked = 0
         self._in_a_row: Counter[str] = Counter()
         self._open: dict[int, asyncio.Task[Ended]] = {}
+        self._paying: set[int] = set()
         self._early: dict[int, Ended] = {}
         self._redo: list[tuple[Unfinished, Mapping[str, Completion]]] = []
         self._news: asyncio.Queue[asyncio.Task[Ended] | None] = asyncio.Queue()
@@ -168,7 +169,7 @@ class Loop:
 
     def in_flight(self) -> InFlight:
         """What is begun and not finished."""
-        return InFlight(attempts=len(self._open), paying=len(self._attempts.proposing))
+        return InFlight(attempts=len(self._open), paying=len(self._paying))
 
     # ── starting ──────────────────────────────────────────────────────────────────────────────
     def _top_up(self) -> None:
@@ -203,6 +204,8 @@ class Loop:
     def _begin(self, selected: Selected, work: Coroutine[Any, Any, Ended]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._open[selected.step] = task
+        if self._operators.asks_model(selected.operator):
+            self._paying.add(selected.step)
         task.add_done_callback(self._news.put_nowait)
 
     # ── finishing ─────────────────────────────────────────────────────────────────────────────
@@ -219,6 +222,7 @@ class Loop:
     def _finish(self, ended: Ended) -> None:
         step = ended.selected.step
         del self._open[step]
+        self._paying.discard(step)
         known, placement, cell = self._tell(ended)
         self._journal.post(
             Finished(step, self._sequence, known.outcome, ended.cause, ended.detail, placement, cell),

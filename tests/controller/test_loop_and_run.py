@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,7 +180,7 @@ class Failing:
 
     name = "failing"
 
-    def request(self, messages: list[tuple[str, str]], call: int = 0) -> Request:
+    def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
         return ScriptedModel(lambda request: "").request(messages, call)
 
     async def complete(self, request: Request) -> Completion:
@@ -213,7 +214,7 @@ async def test_an_answer_that_was_paid_for_is_never_asked_for_again(problem: Pro
     store = KeptStore()
     with pytest.raises(KeyError, match="power cut"):
         await started(make_parts(problem, store, [CutOff()], model=ScriptedModel(answer), ordered=True), problem)
-    assert [item.selected.step for item in store.unfinished("r")][0] == 3
+    assert next(item.selected.step for item in store.unfinished("r")) == 3
     await resume_run(make_parts(problem, store, [AskAndAdd()], model=ScriptedModel(answer), ordered=True), "r", no_view)
     assert len(asked) == len(set(asked))
     assert any("step 3\n" in prompt for prompt in asked)
