@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+_ROUNDING = 1e-9  # a sum of many small prices may fall short of the limit by this share
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -53,7 +55,8 @@ class Budget:
             return f"budget of {self.proposals} proposals used"
         if self.wall_s is not None and spent.elapsed_s >= self.wall_s:
             return f"budget of {self.wall_s:g} s used"
-        if self.cost_usd is not None and self._committed_usd(spent, in_flight, mean_attempt_usd) >= self.cost_usd:
+        committed_usd = self._committed_usd(spent, in_flight, mean_attempt_usd)
+        if self.cost_usd is not None and committed_usd >= self.cost_usd * (1 - _ROUNDING):
             return f"budget of ${self.cost_usd:g} used"
         return ""
 
