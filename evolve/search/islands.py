@@ -13,7 +13,7 @@ from evolve.errors import ConfigurationError, SeedNotValid
 from evolve.search.grid import GridArchive
 from evolve.search.inspirations import choose_inspirations
 from evolve.search.parents import FloatArray, ParentRule
-from evolve.search.pareto import standing
+from evolve.search.pareto import best_first
 from evolve.search.standing import NOTHING_TOLD, Standing
 
 
@@ -56,7 +56,7 @@ class Island:
     def ranked(self) -> Sequence[Scored]:
         """Return the elites, best first."""
         if self._ranked is None:
-            self._ranked = sorted(self._archive.elites(), key=standing, reverse=True)
+            self._ranked = best_first(self._archive.elites())
             self._steps = [elite.step for elite in self._ranked]
             self._gains = np.array([elite.gains[0] for elite in self._ranked])
         return self._ranked

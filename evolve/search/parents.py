@@ -13,6 +13,8 @@ FloatArray = NDArray[np.float64]
 
 _STEEPEST = 30.0
 """Bound on the sigmoid's argument that leaves every elite a chance."""
+_LEAST_SPREAD = 1e-12
+"""Smallest spread told apart from 0, beside the largest deviation."""
 
 
 class ParentRule(Protocol):
@@ -76,9 +78,11 @@ def _normalised(weights: FloatArray) -> FloatArray:
 
 def _robust_scores(gains: FloatArray) -> FloatArray:
     """Return distances from the median in units of the MAD; of the mean deviation when the MAD is 0."""
-    largest = float(np.abs(gains).max())
+    halves = gains / 2  # the difference of two halves cannot overflow
+    deviations = halves - np.median(halves)
+    largest = float(np.abs(deviations).max())
     if largest == 0.0:
         return np.zeros_like(gains)
-    deviations = gains / largest - np.median(gains / largest)  # scaled first so that nothing overflows
+    deviations = deviations / largest
     spread = float(np.median(np.abs(deviations))) or float(np.abs(deviations).mean())
-    return np.zeros_like(gains) if spread == 0.0 else np.asarray(deviations / spread, dtype=np.float64)
+    return np.asarray(deviations / max(spread, _LEAST_SPREAD), dtype=np.float64)

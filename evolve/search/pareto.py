@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,10 @@ from evolve.domain.proposal import Placement
 FRONT = "front"
 
 
-def standing(scored: Scored) -> tuple[tuple[float, ...], int]:
-    """Return a key that sorts the better program last: gains in declared order, then the earlier step."""
-    return scored.gains, -scored.step
+def best_first(programs: Iterable[Scored]) -> list[Scored]:
+    """Sort by gains in declared order, the earlier step first among equals."""
+    by_step = sorted(programs, key=attrgetter("step"))
+    return sorted(by_step, key=attrgetter("gains"), reverse=True)  # stable, also in reverse
 
 
 class ParetoFront:
@@ -56,7 +58,7 @@ class ParetoFront:
 
     def elites(self) -> Sequence[Scored]:
         """Return the members, best first."""
-        return sorted(self._members, key=standing, reverse=True)
+        return best_first(self._members)
 
     def _replace(self, displaced: NDArray[np.bool_], scored: Scored, row: NDArray[np.float64]) -> None:
         assert self._gains is not None
@@ -65,8 +67,7 @@ class ParetoFront:
             self._gains = self._gains[~displaced]
         self._members.append(scored)
         self._gains = np.vstack([self._gains, row])
-        if self._best is None or standing(scored) > standing(self._best):
-            self._best = scored
+        self._best = scored if self._best is None else best_first([self._best, scored])[0]
 
 
 def _outranks(member: Scored, scored: Scored) -> bool:

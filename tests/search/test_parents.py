@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evolve.errors import ConfigurationError
+from evolve.search.parents import FloatArray, ParentRule, RankedParents, WeightedParents
+
+RULES: dict[str, ParentRule] = {
+    "ranked": RankedParents(exploit=0.7, top=5.0),
+    "exploit": RankedParents(exploit=1.0, top=0.5),
+    "explore": RankedParents(exploit=0.0, top=5.0),
+    "weighted": WeightedParents(sharpness=10.0),
+    "flat": WeightedParents(sharpness=0.0),
+}
+every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+best_first = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30).map(
+    lambda gains: np.array(sorted(gains, reverse=True))
+)
+
+
+def childless(gains: FloatArray) -> FloatArray:
+    return np.zeros(len(gains))
+
+
+@every_rule
+@given(gains=best_first, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_chances_are_a_distribution_for_any_finite_gains(
+    rule: ParentRule, gains: FloatArray, data: st.DataObject
+) -> None:
+    counts = st.lists(st.integers(0, 10**6), min_size=len(gains), max_size=len(gains))
+    chances = rule.chances(gains, np.array(data.draw(counts), dtype=np.float64))
+    assert chances.shape == gains.shape
+    assert (chances >= 0).all()
+    assert chances.sum() == pytest.approx(1.0)
+
+
+@every_rule
+@given(gains=best_first)
+@settings(max_examples=40, deadline=None)
+def test_among_the_childless_a_better_elite_has_no_smaller_chance(rule: ParentRule, gains: FloatArray) -> None:
+    chances = rule.chances(gains, childless(gains))
+    assert (np.diff(chances) <= 1e-12).all()
+
+
+@every_rule
+def test_a_child_lowers_the_chance_of_its_parent_alone(rule: ParentRule) -> None:
+    gains = np.array([4.0, 3.0, 2.0, 1.0])
+    for parent in range(4):
+        children = childless(gains)
+        before = rule.chances(gains, children)
+        children[parent] += 1
+        after = rule.chances(gains, children)
+        others = np.arange(4) != parent
+        assert after[parent] < before[parent]
+        assert (after[others] > before[others]).all()
+
+
+def test_ranked_parents_split_between_rank_and_even_chances() -> None:
+    gains = np.arange(50.0)[::-1]
+    chances = RankedParents(exploit=0.8, top=1.0).chances(gains, childless(gains))
+    assert chances[-1] == pytest.approx(0.2 / 50)
+    assert chances[0] == pytest.approx(0.8 * (1 - np.exp(-1)) + 0.2 / 50)
+    assert chances[1] - 0.2 / 50 == pytest.approx((chances[0] - 0.2 / 50) * np.exp(-1))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e9, 1e300])
+def test_weighted_parents_do_not_depend_on_the_scale_of_the_score(scale: float) -> None:
+    rule = WeightedParents(sharpness=2.0)
+    gains = np.array([9.0, 4.0, 3.5, 1.0, -2.0])
+    assert rule.chances(gains * scale, childless(gains)) == pytest.approx(rule.chances(gains, childless(gains)))
+
+
+def test_weighted_parents_follow_the_published_formula() -> None:
+    gains, children = np.array([5.0, 3.0, 2.0]), np.array([1.0, 0.0, 3.0])
+    sigmoid = 1 / (1 + np.exp(-1.5 * (gains - 3.0) / 1.0))
+    weights = sigmoid / (1 + children)
+    chances = WeightedParents(sharpness=1.5).chances(gains, children)
+    assert chances == pytest.approx(weights / weights.sum())
+
+
+def test_one_outstanding_elite_among_equals_is_favoured() -> None:
+    gains = np.array([9.0, 1.0, 1.0, 1.0, 1.0])
+    chances = WeightedParents(sharpness=2.0).chances(gains, childless(gains))
+    assert chances[0] > 1.5 * chances[1]
+
+
+@pytest.mark.parametrize("exploit, top, message", [(-0.1, 1.0, "exploit"), (1.1, 1.0, "exploit"), (0.5, 0.0, "top")])
+def test_impossible_ranked_settings_are_refused(exploit: float, top: float, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        RankedParents(exploit=exploit, top=top)
+
+
+def test_a_negative_sharpness_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="sharpness"):
+        WeightedParents(sharpness=-1.0)
