@@ -105,6 +105,7 @@ class Row:
         self.room = np.full(UNUSED_SHOWN * (len(items) + 1), self.capacity)
         self.end = UNUSED_SHOWN
         self.offered: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        self.least = 0.0
         self.used = 0
         self.tightest = 0
         self.closed: list[Floats] = []
@@ -112,13 +113,15 @@ class Row:
     def offer(self, item: float) -> Floats:
         """Return a copy of the capacities left in the bins in which ``item`` fits."""
         self.offered = (self.room[: self.end] >= item).nonzero()[0]
-        return self.room[self.offered]
+        bins = self.room[self.offered]
+        self.least = bins.min()
+        return bins
 
-    def place(self, item: float, bins: Floats, choice: int) -> None:
+    def place(self, item: float, choice: int) -> None:
         """Put ``item`` into the ``choice``-th of the bins last offered."""
         position = self.offered[choice]
-        room = bins[choice]
-        self.tightest += bool(room == bins.min())
+        room = self.room[position]
+        self.tightest += bool(room == self.least)
         self.used += bool(room == self.capacity)
         self.room[position] = room - item
         self.end = max(self.end, int(position) + 1 + UNUSED_SHOWN)
@@ -165,7 +168,7 @@ def pack(session: Session, family: Family, stage: Sequence[Integers]) -> list[Ro
             choice = int(answer.argmax())
             if answer[choice] != answer[choice]:  # argmax points at a NaN wherever there is one
                 return _blame("a score is NaN", step, item, bins)
-            row.place(item, bins, choice)
+            row.place(item, choice)
         if step % COMPACT_EVERY == COMPACT_EVERY - 1:
             for row in rows:
                 row.compact()
