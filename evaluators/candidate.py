@@ -37,10 +37,13 @@ class Finished:
 class Session(Protocol):
     """One candidate process. State inside the program persists from call to call.
 
-    ``seconds`` is the judge's own wall clock over all calls so far.
+    A call that times out, or an answer that is no answer, ends the process; every later call then
+    raises the same error. An exception inside the program does not end it.
     """
 
-    seconds: float
+    @property
+    def seconds(self) -> float:
+        """The judge's own wall clock over all calls so far."""
 
     def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
         """Call a function of the entry file; return its answer as plain data and numpy arrays."""

@@ -1,0 +1,170 @@
+"""The judge's process: runs a problem's ``evaluate.py`` and turns what happens into a verdict.
+
+Trusted, long-lived, and never the process that runs a program.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import socket
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn, cast
+
+import msgspec
+import numpy as np
+
+from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut
+from evaluators.messages import Job, Limits, Verdict
+from evaluators.remote import RemoteCandidate, Supervisor
+from evaluators.score import Score
+
+_LENGTH: Final = struct.Struct("<I")
+_FEEDBACK_CHARACTERS: Final = 8000
+_OUTPUT_BYTES: Final = 16384
+_STANDARD_ERROR = 2
+_OUTCOMES: tuple[tuple[type[CandidateError], str], ...] = (
+    (CandidateTimedOut, "timed_out"),
+    (CandidateCrashed, "crashed"),
+    (CandidateRefused, "invalid"),
+)
+
+Evaluate = Callable[[RemoteCandidate, str, dict[str, Any]], object]
+
+
+class NotAScore(Exception):
+    """``evaluate`` returned something that cannot be a verdict; the message says what."""
+
+
+class HostLink:
+    """Messages to and from the host: a length (u32, little endian) and MessagePack."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._stream = connection.makefile("rb")
+
+    def receive(self) -> bytes:
+        """Return the next message; ends this process when the host is gone."""
+        header = self._stream.read(_LENGTH.size)
+        if len(header) < _LENGTH.size:
+            os._exit(0)
+        message = self._stream.read(_LENGTH.unpack(header)[0])
+        return message
+
+    def send(self, message: bytes) -> None:
+        """Send one message."""
+        self._socket.sendall(_LENGTH.pack(len(message)) + message)
+
+    def close(self) -> None:
+        """Let go of the socket in this process."""
+        self._stream.close()
+        self._socket.close()
+
+
+def serve(link: HostLink, supervisor: Supervisor, limits: Limits) -> NoReturn:
+    """Judge one job after the other until the host goes away."""
+    decoder, encoder = msgspec.msgpack.Decoder(Job), msgspec.msgpack.Encoder()
+    judges: dict[str, Evaluate] = {}
+    while True:
+        job = decoder.decode(link.receive())
+        link.send(encoder.encode(judge(job, limits, supervisor, judges)))
+
+
+def judge(job: Job, limits: Limits, supervisor: Supervisor, judges: dict[str, Evaluate]) -> Verdict:
+    """Evaluate one program in one stage. ``judges`` keeps the loaded judges by folder."""
+    started = time.perf_counter()
+    os.ftruncate(_STANDARD_ERROR, 0)
+    candidate = RemoteCandidate(job, limits, supervisor)
+    try:
+        if job.folder not in judges:
+            judges[job.folder] = _load(Path(job.folder))
+        outcome, score, artifacts = "", _checked(judges[job.folder](candidate, job.stage, job.params)), {}
+        outcome = "valid" if score.valid else "invalid"
+    except CandidateError as error:
+        outcome, score, artifacts = _failure(error), Score(feedback=str(error)), {}
+    except NotAScore as error:
+        outcome, score, artifacts = "invalid", Score(feedback=str(error)), {}
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to a researcher's code
+        words = f"The judge raised {type(error).__name__}: {error}"
+        outcome, score, artifacts = "invalid", Score(feedback=words), {"judge_traceback": traceback.format_exc()}
+    return Verdict(
+        id=job.id,
+        outcome=outcome,
+        metrics=dict(score.metrics) if outcome == "valid" else {},
+        feedback=_text(score.feedback, _FEEDBACK_CHARACTERS),
+        artifacts=_bytes({**score.artifacts, **artifacts, **_printed()}),
+        per_instance=dict(score.per_instance),
+        seconds=time.perf_counter() - started,
+        log=candidate.log,
+        healthy=candidate.clean,
+    )
+
+
+def _load(folder: Path) -> Evaluate:
+    """Import ``evaluate.py``, which may import other modules of its folder."""
+    sys.path.insert(0, str(folder))
+    spec = importlib.util.spec_from_file_location("evaluate", folder / "evaluate.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder / 'evaluate.py'} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["evaluate"] = module
+    spec.loader.exec_module(module)
+    return cast("Evaluate", module.evaluate)
+
+
+def _failure(error: CandidateError) -> str:
+    return next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), "crashed")
+
+
+def _checked(score: object) -> Score:
+    """Return the score with all numbers as finite floats. Raises NotAScore naming what is not."""
+    if not isinstance(score, Score):
+        raise NotAScore(f"evaluate returned {type(score).__name__}, expected a Score.")
+    metrics, per_instance = (_numbers(score.metrics, "metric"), _numbers(score.per_instance, "instance"))
+    return Score(metrics, bool(score.valid), score.feedback, score.artifacts, per_instance)
+
+
+def _numbers(values: Mapping[str, Any], what: str) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for name, value in values.items():
+        if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+            raise NotAScore(f"The {what} {name!r} is {value!r:.100}, not a number.")
+        numbers[str(name)] = _float(value)
+        if not math.isfinite(numbers[str(name)]):
+            raise NotAScore(f"The {what} {name!r} is {value!r:.100}, not a finite number.")
+    return numbers
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _text(value: object, characters: int) -> str:
+    return str(value)[:characters].encode("utf-8", "replace").decode()
+
+
+def _bytes(artifacts: Mapping[str, str | bytes]) -> dict[str, bytes]:
+    return {
+        str(name): value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+        for name, value in artifacts.items()
+    }
+
+
+def _printed() -> dict[str, str]:
+    """Return what the judge printed during this job, which nobody would see otherwise."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    size = os.fstat(_STANDARD_ERROR).st_size
+    if not size:
+        return {}
+    raw = os.pread(_STANDARD_ERROR, _OUTPUT_BYTES, max(0, size - _OUTPUT_BYTES))
+    return {"judge_output": raw.decode("utf-8", "replace")}

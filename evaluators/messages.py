@@ -1,0 +1,102 @@
+"""The messages between host, judge and supervisor, as README.md describes them.
+
+The host has its own copy of the first four: the two sides share a format, never code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one candidate process tree may use."""
+
+    memory_mb: int
+    processes: int
+    output_mb: int
+    scratch_mb: int
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """Host to slot, once: how to build the sandbox.
+
+    ``hidden`` are paths no candidate may see; ``scratch`` is an empty folder for candidates where they cannot have a private file system.
+    """
+
+    namespaces: bool
+    limits: Limits
+    preload: list[str]
+    hidden: list[str]
+    scratch: str
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Slot to host, once: what the isolation is made of, or why there is none.
+
+    ``candidate_uid`` is -1 where candidates run as the host's own user. ``scratch_bounded`` is
+    whether the scratch folder has a size limit of its own.
+    """
+
+    error: str = ""
+    namespaces: bool = False
+    user_namespace: bool = False
+    candidate_uid: int = -1
+    landlock: int = 0
+    seccomp: bool = False
+    scratch_bounded: bool = False
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Host to judge: one stage of one evaluation."""
+
+    id: int
+    folder: str
+    stage: str
+    params: dict[str, Any]
+    files: dict[str, str]
+    entry: str
+    timeout_s: float
+    seed: int = 0
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Judge to host. ``healthy`` is False when something of the candidate may be left."""
+
+    id: int
+    outcome: str
+    metrics: dict[str, float]
+    feedback: str
+    artifacts: dict[str, bytes]
+    per_instance: dict[str, float]
+    seconds: float
+    log: str
+    healthy: bool
+
+
+class Spawn(msgspec.Struct, frozen=True, tag="spawn"):
+    """Judge to supervisor: start a candidate process on the socket that travels with this."""
+
+    cpu_s: int
+
+
+class End(msgspec.Struct, frozen=True, tag="end"):
+    """Judge to supervisor: end everything the candidate started and clean up."""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """Supervisor to judge: how the candidate process ended.
+
+    Args:
+        returncode: exit code, negative for a signal; None when it was still running.
+        head, tail: the first and last bytes of what it printed.
+        skipped: bytes of output between them.
+        clean: whether no process and no file of it is left.
+    """
+
+    returncode: int | None
+    head: bytes
+    tail: bytes
+    skipped: int
+    clean: bool

@@ -1,0 +1,260 @@
+"""The judge's side of a program that runs elsewhere: implements ``Candidate`` and ``Session``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut, Finished
+from evaluators.channel import Channel, Closed, Frame, Late
+from evaluators.codec import NotData, pack_column, unpack_column
+from evaluators.messages import End, Ended, Job, Limits, Spawn
+from evaluators.protocol import Answer, Request
+
+_END_SECONDS: Final = 30.0
+_MESSAGE_BYTES: Final = 1 << 16
+_LOG_CHARACTERS: Final = 16384
+
+
+class SupervisorLost(Exception):
+    """The supervisor is gone or does not answer: our failure."""
+
+
+class Supervisor:
+    """The judge's line to the process that starts and ends candidates."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._control.settimeout(_END_SECONDS)
+        self._decoder = msgspec.msgpack.Decoder(Ended)
+        self._end = msgspec.msgpack.encode(End())
+
+    def spawn(self, cpu_s: int) -> socket.socket:
+        """Start a candidate process; return the socket to it at once."""
+        ours, theirs = socket.socketpair()
+        try:
+            socket.send_fds(self._control, [msgspec.msgpack.encode(Spawn(cpu_s))], [theirs.fileno()])
+        except OSError as error:
+            ours.close()
+            raise SupervisorLost(str(error)) from error
+        finally:
+            theirs.close()
+        return ours
+
+    def end(self) -> Ended:
+        """End the candidate with everything it started, and remove what it wrote."""
+        try:
+            self._control.send(self._end)
+            return self._decoder.decode(self._control.recv(_MESSAGE_BYTES))
+        except (OSError, msgspec.MsgspecError) as error:
+            raise SupervisorLost(str(error)) from error
+
+
+class RemoteCandidate:
+    """One program during one evaluation. Not safe for use from several threads.
+
+    ``log`` and ``clean`` tell, once every session has ended, what the program printed and whether
+    everything of it is gone.
+    """
+
+    def __init__(self, job: Job, limits: Limits, supervisor: Supervisor) -> None:
+        self.files: Mapping[str, str] = MappingProxyType(dict(job.files))
+        self.log = ""
+        self.clean = True
+        self._job, self._limits, self._supervisor = job, limits, supervisor
+        self._seconds_left = job.timeout_s
+        self._built: dict[str, list[Any]] = {}
+        self._busy = False
+
+    def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+        """See ``Candidate.call``."""
+        with self._process(timeout_s) as process:
+            return process.load(self._order([int(Request.CALL), [function, args, kwargs]]))
+
+    @contextmanager
+    def session(self, timeout_s: float | None = None) -> Iterator[RemoteSession]:
+        """See ``Candidate.session``."""
+        with self._process(timeout_s) as process:
+            process.load(self._order(None))
+            yield RemoteSession(process)
+
+    def run(self, command: Sequence[str], stdin: bytes = b"", timeout_s: float | None = None) -> Finished:
+        """See ``Candidate.run``."""
+        return self._run(command, stdin, timeout_s, keep=False)
+
+    def build(self, command: Sequence[str], timeout_s: float | None = None) -> Finished:
+        """See ``Candidate.build``."""
+        finished = self._run(command, b"", timeout_s, keep=True)
+        if finished.returncode:
+            words = (finished.stderr or finished.stdout)[-4000:].decode("utf-8", "replace")
+            raise CandidateCrashed(f"{command[0]} ended with exit code {finished.returncode}:\n{words}")
+        return finished
+
+    def _run(self, command: Sequence[str], stdin: bytes, timeout_s: float | None, keep: bool) -> Finished:
+        max_bytes = self._limits.output_mb << 20
+        request = [int(Request.RUN), [list(command), np.frombuffer(stdin, np.uint8), keep, max_bytes]]
+        with self._process(timeout_s) as process:
+            answer = process.load(self._order(request, entry=""))
+            seconds = process.seconds
+        try:
+            returncode, stdout, stderr, made = answer
+            finished = Finished(int(returncode), bytes(stdout), bytes(stderr), seconds)
+            self._built |= {str(path): [str(path), int(mode), np.asarray(raw)] for path, mode, raw in made}
+        except (TypeError, ValueError) as error:
+            raise CandidateRefused(f"malformed: {error}") from None
+        return finished
+
+    def _order(self, call: list[Any] | None, entry: str | None = None) -> dict[str, Any]:
+        return {
+            "files": dict(self.files),
+            "built": list(self._built.values()),
+            "entry": self._job.entry if entry is None else entry,
+            "seed": self._job.seed,
+            "call": call,
+        }
+
+    @contextmanager
+    def _process(self, timeout_s: float | None) -> Iterator[_Process]:
+        if self._busy:
+            raise RuntimeError("a session of this candidate is still open; only one process at a time")
+        if self._seconds_left <= 0:
+            raise CandidateTimedOut(f"the program used up its {self._job.timeout_s:g} s")
+        self._busy = True
+        process = _Process(self._supervisor, self._limits, self._seconds_left, timeout_s)
+        try:
+            yield process
+        finally:
+            self._seconds_left -= process.seconds
+            self._busy = False
+            ended = process.end()
+            self.clean = self.clean and ended.clean
+            self.log = (self.log + _text(ended))[:_LOG_CHARACTERS]
+
+
+class RemoteSession:
+    """One candidate process between two calls; see ``Session``."""
+
+    def __init__(self, process: _Process) -> None:
+        self._process = process
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all calls so far, by the judge's clock."""
+        return self._process.call_seconds
+
+    def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+        """See ``Session.call``."""
+        return self._process.ask(Request.CALL, [function, args, kwargs], timeout_s)
+
+    def map(self, function: str, calls: Iterable[Sequence[Any]], timeout_s: float | None = None) -> list[Any]:
+        """See ``Session.map``."""
+        rows = list(calls)
+        if not rows:
+            return []
+        if len(set(map(len, rows))) == 1:
+            request = [function, len(rows), [pack_column(column) for column in zip(*rows, strict=True)], None]
+        else:
+            request = [function, len(rows), [], rows]
+        answer = self._process.ask(Request.MAP, request, timeout_s)
+        try:
+            return unpack_column(answer, len(rows))
+        except NotData as error:
+            raise CandidateRefused(str(error)) from None
+
+
+class _Process:
+    """A candidate process from its start to its end."""
+
+    def __init__(self, supervisor: Supervisor, limits: Limits, seconds_left: float, timeout_s: float | None) -> None:
+        self._supervisor = supervisor
+        self._seconds_left = seconds_left if timeout_s is None else min(seconds_left, timeout_s)
+        self._failure: CandidateError | None = None
+        self._ended: Ended | None = None
+        self.seconds = 0.0
+        self.call_seconds = 0.0
+        self._channel = Channel(supervisor.spawn(int(seconds_left) + 2), limits.memory_mb << 20)
+
+    def load(self, order: dict[str, Any]) -> Any:
+        """Load the program and return the answer to the request that ``order`` carries."""
+        return self._exchange(Request.LOAD, order, None)
+
+    def ask(self, code: Request, value: object, timeout_s: float | None) -> Any:
+        """Send a request and return the answer. Raises a CandidateError."""
+        before = self.seconds
+        try:
+            return self._exchange(code, value, timeout_s)
+        finally:
+            self.call_seconds += self.seconds - before
+
+    def end(self) -> Ended:
+        """End the process, once."""
+        if self._ended is None:
+            self._ended = self._supervisor.end()
+            self._channel.close()
+        return self._ended
+
+    def _exchange(self, code: Request, value: object, timeout_s: float | None) -> Any:
+        if self._failure:
+            raise self._failure
+        started = time.monotonic()
+        allowed = self._seconds_left - self.seconds
+        allowed = allowed if timeout_s is None else min(allowed, timeout_s)
+        # Nobody can answer a request that was not sent yet, nor answer one twice.
+        id = int.from_bytes(os.urandom(8), "little")
+        try:
+            self._send(id, code, value, started + allowed)
+            frame = self._channel.receive(started + allowed)
+        except Late:
+            self._failure = CandidateTimedOut(f"no answer within {allowed:.3g} s")
+        except Closed:
+            self._failure = CandidateCrashed(_obituary(self.end()))
+        except NotData as error:
+            self._failure = CandidateRefused(str(error))
+        finally:
+            self.seconds += time.monotonic() - started
+        if self._failure:
+            self.end()
+            raise self._failure
+        return _result(frame, id)
+
+    def _send(self, id: int, code: Request, value: object, deadline: float) -> None:
+        try:
+            self._channel.send(id, code, value, deadline)
+        except NotData as error:
+            raise TypeError(f"arguments for a candidate must be plain data: {error}") from error
+
+
+def _result(frame: Frame, id: int) -> Any:
+    if frame.id != id:
+        raise CandidateRefused("an answer to a question that was not asked")
+    if frame.code == Answer.DONE:
+        return frame.value
+    words = frame.value if type(frame.value) is str else ""
+    if frame.code == Answer.RAISED:
+        raise CandidateCrashed(words)
+    raise CandidateRefused(words)
+
+
+def _obituary(ended: Ended) -> str:
+    if ended.returncode is None:
+        return "the program could not be started"
+    if ended.returncode >= 0:
+        return f"the program exited with code {ended.returncode} before it answered"
+    number = signal.Signals(-ended.returncode)
+    if number is signal.SIGKILL:
+        return "the program was killed (out of memory or CPU time), or it closed its connection"
+    return f"the program was killed by {number.name}"
+
+
+def _text(ended: Ended) -> str:
+    head, tail = (part.decode("utf-8", "replace") for part in (ended.head, ended.tail))
+    return f"{head}\n[... {ended.skipped} bytes ...]\n{tail}" if ended.skipped else head + tail

@@ -1,0 +1,236 @@
+"""The supervisor: starts candidate processes by forking itself, and ends them with all they left.
+
+It is the first process of its own process namespace where the system allows that, and holds no
+secret: not the judge, not the problem, not the host's environment. One candidate at a time.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+import msgspec
+
+from evaluators import guest, landlock, private_root, seccomp
+from evaluators.leftovers import Cleaner, kill_descendants
+from evaluators.linux import Capability, Kernel, Namespace, Unsupported
+from evaluators.messages import End, Ended, Ready, Setup, Spawn
+
+CONNECTION_FD: Final = 3
+LOG_EXCERPT_BYTES: Final = 8192
+_OPEN_FILES = 128
+_MESSAGE_BYTES = 1 << 16
+_END_SECONDS = 20.0
+_CAPABILITIES = tuple(Capability)
+
+
+def supervise(control: socket.socket, setup: Setup, candidate_uid: int, libraries: Sequence[str]) -> NoReturn:
+    """Isolate this process, say so on ``control``, and serve the judge until it goes away.
+
+    ``candidate_uid`` is -1 where candidates run as this process's own user.
+    """
+    try:
+        supervisor = _Supervisor(control, setup, candidate_uid, libraries)
+    except OSError as error:
+        control.send(msgspec.msgpack.encode(Ready(error=str(error))))
+        os._exit(1)
+    control.send(msgspec.msgpack.encode(supervisor.ready))
+    guest.seed_generators(0)
+    gc.collect()
+    gc.freeze()
+    supervisor.serve()
+
+
+class _Supervisor:
+    def __init__(self, control: socket.socket, setup: Setup, candidate_uid: int, libraries: Sequence[str]) -> None:
+        self._control, self._setup, self._uid = control, setup, candidate_uid
+        self._kernel = kernel = Kernel()
+        self._requests = msgspec.msgpack.Decoder(Spawn | End)
+        self._null = os.open("/dev/null", os.O_RDWR)
+        self._log = os.memfd_create("log")
+        self._candidate: int | None = None
+        readable = private_root.readable_paths(libraries)
+        if setup.namespaces:
+            kernel.unshare(Namespace.MOUNTS | Namespace.NETWORK | Namespace.IPC | Namespace.HOSTNAME)
+            socket.sethostname("sandbox")
+            private_root.build(kernel, readable, setup.hidden, setup.limits.scratch_mb)
+        else:
+            kernel.adopt_orphans()
+        self._writable = ["/tmp", "/dev/shm"] if setup.namespaces else [setup.scratch]
+        self._scratch = self._writable[0] + "/program"
+        self._cleaner = Cleaner(self._writable, -1 if setup.namespaces else candidate_uid)
+        if candidate_uid >= 0:
+            self._prepare_user()
+        kernel.hide_memory()
+        kernel.forbid_new_privileges()
+        self._files = self._file_rules(readable)
+        self._limit()
+        os.environ.update(HOME=self._scratch, TMPDIR=self._scratch)
+        kernel.keep_capabilities(_CAPABILITIES if self._may_hold_capabilities() else ())
+        self.ready = Ready(
+            namespaces=setup.namespaces,
+            user_namespace=setup.namespaces and candidate_uid < 0,
+            candidate_uid=candidate_uid,
+            landlock=landlock.version(kernel) if self._files else 0,
+            seccomp=self._filter_calls(),
+            scratch_bounded=setup.namespaces,
+        )
+        self._rehearse()
+
+    def _rehearse(self) -> None:
+        """Isolate a process that then does nothing. Raises OSError when a candidate could not start."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._become_candidate(Spawn(cpu_s=10), os.dup(self._null))
+                with open(os.__file__):
+                    os._exit(0)
+            except OSError as error:
+                os.write(2, str(error).encode())
+            finally:
+                os._exit(1)
+        status = os.waitpid(pid, 0)[1]
+        ended = self._end()
+        if status or not ended.clean:
+            raise OSError(f"a candidate cannot be started: {ended.head.decode() or ended}")
+
+    def serve(self) -> NoReturn:
+        """Answer the judge until its socket closes."""
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 1)
+            if not message:
+                os._exit(0)
+            request = self._requests.decode(message)
+            if isinstance(request, Spawn):
+                self._spawn(request, descriptors[0])
+            else:
+                self._control.send(msgspec.msgpack.encode(self._end()))
+
+    def _spawn(self, request: Spawn, connection: int) -> None:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._become_candidate(request, connection)
+                guest.serve(CONNECTION_FD, self._scratch)
+            finally:
+                os._exit(70)
+        self._candidate = pid
+        os.close(connection)
+
+    def _become_candidate(self, request: Spawn, connection: int) -> None:
+        """Give up everything but the socket, the log and the scratch folder. The order matters."""
+        supervisor = os.getppid()
+        os.setsid()
+        os.umask(0o077)
+        resource.setrlimit(resource.RLIMIT_CPU, (request.cpu_s, request.cpu_s + 1))
+        if self._uid >= 0:
+            os.setresgid(self._uid, self._uid, self._uid)
+            os.setresuid(self._uid, self._uid, self._uid)
+        self._kernel.die_with_parent(supervisor)
+        os.mkdir(self._scratch, 0o700)
+        os.chdir(self._scratch)
+        if self._files:
+            self._files.apply()
+        self._kernel.set_capabilities(0)
+        for target, source in ((0, self._null), (1, self._log), (2, self._log)):
+            os.dup2(source, target)
+        if connection != CONNECTION_FD:
+            os.dup2(connection, CONNECTION_FD)
+        os.closerange(CONNECTION_FD + 1, _OPEN_FILES)
+
+    def _end(self) -> Ended:
+        status, dead = self._kill()
+        clean = dead and self._cleaner.clean()
+        head, tail, skipped = self._take_log()
+        return Ended(None if status is None else os.waitstatus_to_exitcode(status), head, tail, skipped, clean)
+
+    def _kill(self) -> tuple[int | None, bool]:
+        """Kill and reap every process of the candidate; return its status and whether all are gone."""
+        if not self._setup.namespaces:
+            kill_descendants(os.getpid(), self._uid)
+        elif os.getpid() == 1:
+            with suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+        statuses, dead = _reap(time.monotonic() + _END_SECONDS)
+        candidate, self._candidate = self._candidate, None
+        return (None if candidate is None else statuses.get(candidate)), dead
+
+    def _take_log(self) -> tuple[bytes, bytes, int]:
+        size = os.fstat(self._log).st_size
+        if not size:
+            return b"", b"", 0
+        head = os.pread(self._log, LOG_EXCERPT_BYTES, 0)
+        start = max(len(head), size - LOG_EXCERPT_BYTES)
+        tail = os.pread(self._log, LOG_EXCERPT_BYTES, start)
+        os.ftruncate(self._log, 0)
+        os.lseek(self._log, 0, os.SEEK_SET)
+        return head, tail, start - len(head)
+
+    def _prepare_user(self) -> None:
+        os.setgroups([])
+        if not self._setup.namespaces:
+            os.chown(self._setup.scratch, self._uid, self._uid)
+
+    def _may_hold_capabilities(self) -> bool:
+        return self._uid >= 0 or self._setup.namespaces
+
+    def _file_rules(self, readable: list[str]) -> landlock.Ruleset | None:
+        """Return the rules for candidates, or None without Landlock."""
+        if self._setup.namespaces:
+            reading, writing = ["/"], ["/tmp", "/dev"]
+        else:
+            reading, writing = [*readable, "/dev/urandom", "/dev/zero"], [*self._writable, "/dev/null"]
+        try:
+            return landlock.Ruleset(self._kernel, reading, writing)
+        except OSError:
+            return None
+
+    def _filter_calls(self) -> bool:
+        try:
+            seccomp.install(self._kernel)
+        except Unsupported:
+            return False
+        return True
+
+    def _limit(self) -> None:
+        """Set the limits that every candidate inherits."""
+        limits = self._setup.limits
+        largest_file = max(limits.output_mb, limits.scratch_mb) << 20
+        values = {
+            resource.RLIMIT_AS: _own_address_space_bytes() + (limits.memory_mb << 20),
+            resource.RLIMIT_FSIZE: largest_file,
+            resource.RLIMIT_NOFILE: _OPEN_FILES,
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_MSGQUEUE: 0,
+            resource.RLIMIT_MEMLOCK: 0,
+        }
+        if self._uid >= 0 or self._setup.namespaces:
+            # With a user namespace the slot's own two processes count as the same user.
+            own = 0 if self._uid >= 0 else 2
+            values[resource.RLIMIT_NPROC] = limits.processes + own
+        for limit, value in values.items():
+            resource.setrlimit(limit, (value, value))
+
+
+def _own_address_space_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _reap(deadline: float) -> tuple[dict[int, int], bool]:
+    """Return the status of every child by pid, and whether none is left."""
+    statuses: dict[int, int] = {}
+    while time.monotonic() < deadline:
+        try:
+            pid, status = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return statuses, True
+        statuses[pid] = status
+    return statuses, False

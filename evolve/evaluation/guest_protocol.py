@@ -1,0 +1,192 @@
+"""The host's half of the wire to a sandbox; ``evaluators/README.md`` describes the format.
+
+Nothing that arrives is trusted: sizes are bounded before memory is taken, types are exact, numbers
+are finite.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from evolve.domain.evaluation import Outcome
+from evolve.domain.problem import Problem
+from evolve.errors import SandboxUnavailable
+from evolve.interfaces import Job, Verdict
+
+MAX_MESSAGE_BYTES: Final = 64 << 20
+_LENGTH: Final = struct.Struct("<I")
+_FIRST_READ_BYTES: Final = 1 << 16
+_OUTCOMES: Final = {
+    outcome.value: outcome for outcome in (Outcome.VALID, Outcome.INVALID, Outcome.CRASHED, Outcome.TIMED_OUT)
+}
+
+Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+class LimitsMessage(msgspec.Struct, frozen=True):
+    """What one candidate may use."""
+
+    memory_mb: int
+    processes: int
+    output_mb: int
+    scratch_mb: int
+
+
+class SetupMessage(msgspec.Struct, frozen=True):
+    """How to build the sandbox."""
+
+    namespaces: bool
+    limits: LimitsMessage
+    preload: list[str]
+    hidden: list[str]
+    scratch: str
+
+
+class ReadyMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the isolation is made of, or why there is none."""
+
+    error: str = ""
+    namespaces: bool = False
+    user_namespace: bool = False
+    candidate_uid: int = -1
+    landlock: int = 0
+    seccomp: bool = False
+    scratch_bounded: bool = False
+
+
+class JobMessage(msgspec.Struct, frozen=True):
+    """One stage of one evaluation."""
+
+    id: int
+    folder: str
+    stage: str
+    params: Mapping[str, object]
+    files: Mapping[str, str]
+    entry: str
+    timeout_s: float
+    seed: int
+
+
+class VerdictMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the judge found."""
+
+    id: int
+    outcome: str
+    metrics: dict[str, float]
+    feedback: str
+    artifacts: dict[str, bytes]
+    per_instance: dict[str, float]
+    seconds: float
+    log: str
+    healthy: bool
+
+
+def setup_message(problem: Problem, *, namespaces: bool, hidden: list[str], scratch: str) -> SetupMessage:
+    """Return the first message to a slot that will judge ``problem``."""
+    limits = problem.limits
+    return SetupMessage(
+        namespaces=namespaces,
+        limits=LimitsMessage(limits.memory_mb, limits.processes, limits.output_mb, limits.scratch_mb),
+        preload=list(problem.preload),
+        hidden=hidden,
+        scratch=scratch,
+    )
+
+
+def job_message(job: Job, id: int, seed: int) -> JobMessage:
+    """Return a job as it is sent."""
+    problem = job.problem
+    return JobMessage(
+        id=id,
+        folder=str(problem.folder),
+        stage=job.stage.name,
+        params=problem.params,
+        files=job.files,
+        entry=problem.entry,
+        timeout_s=job.stage.timeout_s,
+        seed=seed,
+    )
+
+
+def verdict(message: VerdictMessage, id: int) -> Verdict:
+    """Return a received verdict. Raises SandboxUnavailable when it says something impossible."""
+    outcome = _OUTCOMES.get(message.outcome)
+    numbers = [*message.metrics.values(), *message.per_instance.values(), message.seconds]
+    if message.id != id or outcome is None or not all(map(math.isfinite, numbers)):
+        raise SandboxUnavailable(f"The judge sent an impossible verdict: {message!r:.300}")
+    return Verdict(
+        outcome=outcome,
+        metrics=message.metrics if outcome is Outcome.VALID else {},
+        feedback=message.feedback,
+        artifacts=message.artifacts,
+        per_instance=message.per_instance,
+        seconds=message.seconds,
+        log=message.log,
+    )
+
+
+class GuestLink:
+    """Messages to and from a slot over a non-blocking socket.
+
+    Both directions raise SandboxUnavailable when the slot is gone or does not keep to the format.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._encoder = msgspec.msgpack.Encoder()
+        self._first = bytearray(_FIRST_READ_BYTES)
+
+    async def send(self, message: msgspec.Struct) -> None:
+        """Send one message."""
+        body = self._encoder.encode(message)
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._socket, _LENGTH.pack(len(body)) + body)
+        except OSError as error:
+            raise SandboxUnavailable(f"The sandbox process is gone: {error}") from error
+
+    async def receive(self, decoder: msgspec.msgpack.Decoder[Message]) -> Message:
+        """Return the next message; nothing may follow it."""
+        size, view = await self._frame()
+        try:
+            return decoder.decode(view[_LENGTH.size : _LENGTH.size + size])
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise SandboxUnavailable(f"The sandbox process sent a malformed message: {error}") from error
+
+    async def _frame(self) -> tuple[int, memoryview]:
+        view = memoryview(self._first)
+        have = await self._fill(view, 0, _LENGTH.size)
+        size: int = _LENGTH.unpack_from(view)[0]
+        if size > MAX_MESSAGE_BYTES:
+            raise SandboxUnavailable(f"The sandbox process announced a message of {size} bytes.")
+        end = _LENGTH.size + size
+        if end > len(view):
+            larger = memoryview(bytearray(end))
+            larger[:have] = view[:have]
+            view = larger
+        if await self._fill(view, have, end) != end:
+            raise SandboxUnavailable("The sandbox process sent more than it was asked for.")
+        return size, view
+
+    async def _fill(self, view: memoryview, have: int, wanted: int) -> int:
+        loop = asyncio.get_running_loop()
+        while have < wanted:
+            try:
+                count = await loop.sock_recv_into(self._socket, view[have:])  # type: ignore[arg-type]
+            except OSError as error:
+                raise SandboxUnavailable(f"The sandbox process is gone: {error}") from error
+            if not count:
+                raise SandboxUnavailable("The sandbox process ended unexpectedly.")
+            have += count
+        return have
+
+
+def decoder(kind: type[Message]) -> msgspec.msgpack.Decoder[Message]:
+    """Return a decoder that accepts exactly this message."""
+    return msgspec.msgpack.Decoder(kind)
