@@ -14,7 +14,7 @@ def priority(item: float, bins: np.ndarray) -> np.ndarray:
     return score
 '''
 
-MARKED = '''import numpy as np
+MARKED = """import numpy as np
 LIMIT = 40  # fixed
 
 # EVOLVE-BLOCK-START
@@ -31,7 +31,7 @@ def outer(n):
 SCALE = 0.25
 # EVOLVE-BLOCK-END
 print(SCALE * 2)
-'''
+"""
 
 NESTED = '''def decorate(level=2):
     def wrap(function):
@@ -70,46 +70,46 @@ def show(a, b):
     }""", table["k"] + table.get("m", 0)
 '''
 
-UNICODE = '''def größe(λ, ж=1.0):
+UNICODE = """def größe(λ, ж=1.0):
     π = 3.14159; note = "naïve 🎉"; α = λ*π  # ∑ comment
     return (π * λ ** 2 + ж) if λ > 0.5 else (ж - λ) / (π + 1)
-'''
+"""
 
 WEIRD = '''import math
 x: int = 3
 def f(n): return n*2+1 if n else-1
 def g(a, b):
-	if a: b += 1; a = a-1
-	elif b<2: pass
-	else: return[a,b][0]
-	while (n := a + b) < 10 and a:
-		a += (b
-		      * 2  # why
-		      + 1) \\
-		      - 3
-	for i, (j, *k) in enumerate([(1, 2), (3, 4)]):
-		try: a /= i-1
-		except ZeroDivisionError as error: a = (not a)+len(k)
-		finally:
-			b = b<<2|1&~a^3
-	return not a==b, a if b else(1)if a else 2, -a**-b, (yield)
+    if a: b += 1; a = a-1
+    elif b<2: pass
+    else: return[a,b][0]
+    while (n := a + b) < 10 and a:
+        a += (b
+              * 2  # why
+              + 1) \\
+              - 3
+    for i, (j, *k) in enumerate([(1, 2), (3, 4)]):
+        try: a /= i-1
+        except ZeroDivisionError as error: a = (not a)+len(k)
+        finally:
+            b = b<<2|1&~a^3
+    return not a==b, a if b else(1)if a else 2, -a**-b, (yield)
 def h(p):
-	match p:
-		case {"a": 1, **rest} if len(rest) > 2: return rest
-		case [1, -2.5, *others] | (3 as others): return 2 * len([others])
-		case _: return 0
-	with open("f", mode="r") as stream, stream: return stream.read(10)
+    match p:
+        case {"a": 1, **rest} if len(rest) > 2: return rest
+        case [1, -2.5, *others] | (3 as others): return 2 * len([others])
+        case _: return 0
+    with open("f", mode="r") as stream, stream: return stream.read(10)
 async def k(z):
-	async for w in z: await w(2 * 3)
-	return [await v for v in z if (u := v) if 1 < u <= 3 != 4]
+    async for w in z: await w(2 * 3)
+    return [await v for v in z if (u := v) if 1 < u <= 3 != 4]
 def empty(): ...
 def documented():
-	"""Only this."""
+    """Only this."""
 assert x*2 > 1, "message"
 y = z = (1,) + (2, 3,); y[0:x-1, ::2, ...]; del x
 result = sum(i*0.5 for i in range(3)); other = 1if result else 2; third = 0x1F + 1_000 + 2.5e-3 + 3j
 print(lambda: (yield))
-'''
+'''.replace("    ", "\t")
 
 CRLF = PLAIN.replace("\n", "\r\n")
 NO_NEWLINE = PLAIN.rstrip("\n")
