@@ -93,9 +93,9 @@ class Tune:
         if session is None and sample.generation == 0:
             session = Session(origin, self._step_size)
             self._sessions[origin.session] = session
-        if session is None or session.origin != origin or session.generation != sample.generation:
+        if session is None or session.origin != origin:
             return
-        session.tell(sample.coordinates, -scored.gains[0] if scored.valid else np.inf)
+        session.tell(sample, -scored.gains[0] if scored.valid else np.inf)
         self._sessions.move_to_end(origin.session)
         if len(self._sessions) > self._max_sessions:
             self._sessions.popitem(last=False)

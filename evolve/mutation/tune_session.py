@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evolve.mutation.numbers import Number
+from evolve.mutation.quadratic import model_step
 
 if TYPE_CHECKING:
     from cmaes import CMA
@@ -27,15 +28,21 @@ _SMALLEST_STEP = 2e-6
 """Below this the six digits that are written can no longer tell two samples apart."""
 
 
+_MODEL_SHARE = 0.4
+"""How many samples are taken at the minimum of the model, once there is one."""
+_MODEL_NOISE = 0.05
+"""How far around it, relative to the distribution: equal samples would teach nothing."""
+_HISTORY = 400
+_LATENESS = 1
+
+
 class Scale(Enum):
     """How a constant is mapped to the unbounded coordinate that CMA-ES sees."""
 
     WHOLE = auto()
     """Rounded; one unit is the constant's size, at least 2."""
-    LINEAR = auto()
-    """For zero: the coordinate itself."""
-    SIGNED = auto()
-    """sinh: in proportion far from zero, linear near it, so that the sign may change."""
+    RELATIVE = auto()
+    """One unit is the constant's size, 1 for zero; the sign may change."""
     LOG = auto()
     """For very small and very large constants: the sign stays."""
 
@@ -52,40 +59,23 @@ class Axis:
         """How the constant is mapped."""
         if self.whole:
             return Scale.WHOLE
-        if self.start == 0:
-            return Scale.LINEAR
-        return Scale.SIGNED if 0.01 <= abs(self.start) <= 100 else Scale.LOG
+        return Scale.RELATIVE if self.start == 0 or 0.01 <= abs(self.start) <= 100 else Scale.LOG
 
     def encode(self, value: Number) -> float:
         """Return the coordinate of ``value``."""
-        match self.scale:
-            case Scale.WHOLE:
-                return value / self._unit
-            case Scale.LINEAR:
-                return float(value)
-            case Scale.SIGNED:
-                return math.asinh(value / abs(self.start) * math.sinh(1.0))
-            case Scale.LOG:
-                return math.log(abs(value))
+        return math.log(abs(value)) if self.scale is Scale.LOG else value / self._unit
 
     def decode(self, coordinate: float) -> Number:
         """Return the constant at a coordinate: finite, and an int if the axis is whole."""
-        bounded = min(max(coordinate, -_LARGEST), _LARGEST)
-        exponent = min(max(coordinate, -_LARGEST_EXPONENT), _LARGEST_EXPONENT)
-        match self.scale:
-            case Scale.WHOLE:
-                return round(min(max(bounded * self._unit, -_LARGEST), _LARGEST))
-            case Scale.LINEAR:
-                value = bounded
-            case Scale.SIGNED:
-                value = abs(self.start) * math.sinh(exponent) / math.sinh(1.0)
-            case Scale.LOG:
-                value = math.copysign(math.exp(exponent), self.start)
-        return min(max(value, -_LARGEST), _LARGEST)
+        if self.scale is Scale.LOG:
+            exponent = min(max(coordinate, -_LARGEST_EXPONENT), _LARGEST_EXPONENT)
+            return math.copysign(min(math.exp(exponent), _LARGEST), self.start)
+        value = min(max(coordinate * self._unit, -_LARGEST), _LARGEST)
+        return round(value) if self.whole else value
 
     @property
     def _unit(self) -> float:
-        return max(2.0, abs(self.start))
+        return max(2.0, abs(self.start)) if self.whole else abs(self.start) or 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +148,64 @@ class Session:
         self.generation = 0
         self._step_size = step_size
         self._results: list[tuple[Vector, float]] = []
+        self._history: list[tuple[Vector, float]] = []
+        self._told = 0
+        self._modelled: tuple[int, Vector | None] = (0, None)
         self._best = (math.inf, np.array([axis.encode(axis.start) for axis in origin.axes]))
         self._strategy = self._started(None)
 
     def sample(self, rng: np.random.Generator) -> Vector:
-        """Draw coordinates, one per axis."""
+        """Draw coordinates, one per axis: now and then near the minimum of a model of the results."""
         self._strategy.reseed_rng(int(rng.integers(1 << 32)))
-        return np.asarray(self._strategy.ask()[: len(self.origin.axes)], dtype=np.float64)
+        drawn: Vector = self._strategy.ask()
+        if rng.random() < _MODEL_SHARE:
+            minimum = self._model_minimum()
+            if minimum is not None:
+                drawn = minimum + _MODEL_NOISE * (drawn - self._strategy.mean)
+        return drawn[: len(self.origin.axes)]
+
+    def _model_minimum(self) -> Vector | None:
+        """Return the minimum of a quadratic model, no further from the mean than CMA-ES bears injected points."""
+        if self._modelled[0] != self._told:
+            self._modelled = (self._told, self._modelled_minimum())
+        return self._modelled[1]
+
+    def _modelled_minimum(self) -> Vector | None:
+        if not self._history:
+            return None
+        centre = self._strategy.mean
+        points = np.array([self._padded(point) for point, _ in self._history])
+        losses = np.array([loss for _, loss in self._history])
+        spread = self._spread()
+        step = model_step((points - centre) / spread, losses)
+        if step is None:
+            return None
+        length, longest = float(np.linalg.norm(step)), math.sqrt(len(step)) + 2.0
+        return centre + spread * step * min(1.0, longest / max(length, 1e-12))
+
+    def _spread(self) -> Vector:
+        """Return the standard deviation of each coordinate."""
+        strategy = self._strategy
+        strategy.reseed_rng(0)
+        return np.std([strategy.ask() for _ in range(16)], axis=0) + 1e-12
 
     def decode(self, coordinates: Sequence[float] | Vector) -> list[Number]:
         """Return the constants at ``coordinates``."""
         return [axis.decode(float(x)) for axis, x in zip(self.origin.axes, coordinates, strict=True)]
 
-    def tell(self, coordinates: Sequence[float], loss: float) -> None:
-        """Learn a result of the current generation: lower is better, infinite for a failure."""
-        point = np.array(coordinates, dtype=np.float64)
+    def tell(self, sample: Sample, loss: float) -> None:
+        """Learn a result: lower is better, infinite for a failure.
+
+        Every result feeds the model; only those of the last ``_LATENESS`` generations feed CMA-ES.
+        """
+        point = np.array(sample.coordinates, dtype=np.float64)
+        self._told += 1
         if loss < self._best[0]:
             self._best = (loss, point)
+        if math.isfinite(loss):
+            self._history = [*self._history[-_HISTORY:], (point, loss)]
+        if self.generation - sample.generation > _LATENESS:
+            return
         self._results.append((point, loss))
         if len(self._results) >= self._strategy.population_size:
             self._next_generation()
@@ -202,7 +233,4 @@ class Session:
         return point if len(point) > 1 else np.append(point, 0.0)
 
     def _too_fine(self) -> bool:
-        strategy = self._strategy
-        strategy.reseed_rng(0)
-        spread: Vector = np.std([strategy.ask() for _ in range(4)], axis=0)
-        return bool(np.all(spread < _SMALLEST_STEP))
+        return bool(np.all(self._spread() < _SMALLEST_STEP))
