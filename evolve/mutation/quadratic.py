@@ -1,0 +1,62 @@
+"""A quadratic model of a loss, and where it is lowest."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+_SURPLUS = 1.2
+"""Points per coefficient before a model is trusted."""
+_LARGEST_FULL = 12
+"""With more dimensions than this only the diagonal of the curvature is modelled."""
+
+
+def model_step(points: Matrix, losses: Vector) -> Vector | None:
+    """Return the step from the origin to the minimum of a quadratic fitted to the best points.
+
+    The idea of lq-CMA-ES (Hansen, arXiv:1904.06043): ``points`` (n, d) are results in units of the
+    current distribution, ``losses`` (n,) their finite values. None while there are too few.
+    """
+    count, dimensions = points.shape
+    pairs = _pairs(count, dimensions)
+    if pairs is None:
+        return None
+    coefficients = 1 + dimensions + len(pairs[0])
+    best = np.argsort(losses, kind="stable")[: int(2 * coefficients)]
+    features = _features(points[best], pairs)
+    weights = np.linspace(1.0, 0.1, len(best))[:, None]
+    fit = np.linalg.lstsq(features * weights, losses[best] * weights[:, 0], rcond=1e-10)[0]
+    if not np.all(np.isfinite(fit)):
+        return None
+    return _newton_step(fit[1 : 1 + dimensions], _curvature(fit[1 + dimensions :], pairs, dimensions))
+
+
+def _pairs(count: int, dimensions: int) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Return the pairs of dimensions whose products ``count`` points can support."""
+    full = np.triu_indices(dimensions)
+    if dimensions <= _LARGEST_FULL and count >= _SURPLUS * (1 + dimensions + len(full[0])):
+        return full
+    if count >= _SURPLUS * (1 + 2 * dimensions):
+        return np.diag_indices(dimensions)
+    return None
+
+
+def _features(points: Matrix, pairs: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Matrix:
+    return np.hstack([np.ones((len(points), 1)), points, points[:, pairs[0]] * points[:, pairs[1]]])
+
+
+def _curvature(products: Vector, pairs: tuple[NDArray[np.intp], NDArray[np.intp]], dimensions: int) -> Matrix:
+    matrix = np.zeros((dimensions, dimensions))
+    matrix[pairs] = products
+    return matrix + matrix.T
+
+
+def _newton_step(gradient: Vector, curvature: Matrix) -> Vector:
+    """Solve for the minimum; directions without upward curvature get the smallest one there is."""
+    values, vectors = np.linalg.eigh(curvature)
+    floor = max(1e-6 * float(np.abs(values).max()), 1e-12)
+    step: Vector = -vectors @ ((vectors.T @ gradient) / np.maximum(np.abs(values), floor))
+    return step
