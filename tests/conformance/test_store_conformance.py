@@ -156,7 +156,7 @@ def test_an_id_is_given_once(store: Store) -> None:
 
 
 def test_totals_count_attempts_and_money(store: Store, lease: Lease) -> None:
-    calls = [
+    calls: list[Record] = [
         prompted(1),
         Completed(1, "hash-0", answer()),
         prompted(1, 1),
@@ -206,7 +206,7 @@ def test_history_follows_the_order_in_which_the_search_was_told(store: Store, le
 
 
 def test_an_attempt_carries_its_last_evaluation_and_its_cost(store: Store, lease: Lease) -> None:
-    calls = [prompted(1), Completed(1, "hash-0", answer()), prompted(1, 1)]
+    calls: list[Record] = [prompted(1), Completed(1, "hash-0", answer()), prompted(1, 1)]
     verdicts = [judged(1, "quick"), judged(1, "full"), judged(1, "full", 1, score=0.7)]
     store.append(lease, [*whole(0, 0), selected(1), *calls, applied(1), *verdicts, finished(1, 1)])
     attempt = list(store.history(RUN.id))[1]
@@ -284,7 +284,7 @@ def test_any_text_comes_back_exactly(store: Store, lease: Lease, text: str) -> N
     )
     program = Program(0, {text: text, "other.py": text}, (), {text: text})
     end = replace(finished(0, 0), detail=text)
-    call = [prompted(0, content=text), Completed(0, "hash-0", answer(text))]
+    call: list[Record] = [prompted(0, content=text), Completed(0, "hash-0", answer(text))]
     store.append(
         lease, [selected(0), *call, Applied(program), Evaluated(0, verdict), end, Event("note", {"text": text})]
     )
@@ -307,7 +307,7 @@ def test_what_is_kept_does_not_follow_later_changes(store: Store, lease: Lease) 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────
 def everything() -> list[Record]:
-    calls = [prompted(1), Completed(1, "hash-0", answer()), prompted(1, 1)]
+    calls: list[Record] = [prompted(1), Completed(1, "hash-0", answer()), prompted(1, 1)]
     return [
         *whole(0, 0),
         selected(1),
@@ -575,7 +575,8 @@ def test_any_records_leave_the_same_in_a_database_as_in_memory(
         for store in (database, memory):
             store.create_run(RUN)
         leases = [store.acquire(RUN.id, "me", 60.0) for store in (database, memory)]
-        for batch in [[selected(step) for step in sorted(first)], *batches]:
+        opening: list[Record] = [selected(step) for step in sorted(first)]
+        for batch in [opening, *batches]:
             assert _written(database, leases[0], batch) == _written(memory, leases[1], batch)
         assert contents(database) == contents(memory)
     finally:
