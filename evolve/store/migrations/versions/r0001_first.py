@@ -90,8 +90,8 @@ def _attempts() -> None:
         "proposals",
         ["run", "step"],
         unique=False,
-        sqlite_where=sa.text("sequence IS NULL"),
-        postgresql_where=sa.text("sequence IS NULL"),
+        sqlite_where=UNFINISHED,
+        postgresql_where=UNFINISHED,
     )
     op.create_table(
         "programs",
@@ -156,9 +156,7 @@ def _verdicts() -> None:
         sa.Column("value", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["name"], ["names.key"], name="fk_metrics_name"),
         sa.ForeignKeyConstraint(
-            ["run", "step", "stage", "repeat"],
-            ["evaluations.run", "evaluations.step", "evaluations.stage", "evaluations.repeat"],
-            name="fk_metrics_run_step_stage_repeat",
+            EVALUATION, [f"evaluations.{column}" for column in EVALUATION], name="fk_metrics_run_step_stage_repeat"
         ),
         sa.PrimaryKeyConstraint("run", "step", "stage", "repeat", "position", name="pk_metrics"),
         sqlite_with_rowid=False,
@@ -174,9 +172,7 @@ def _verdicts() -> None:
         sa.Column("blob", sa.LargeBinary(length=16), nullable=False),
         sa.ForeignKeyConstraint(["blob"], ["blobs.hash"], name="fk_artifacts_blob"),
         sa.ForeignKeyConstraint(
-            ["run", "step", "stage", "repeat"],
-            ["evaluations.run", "evaluations.step", "evaluations.stage", "evaluations.repeat"],
-            name="fk_artifacts_run_step_stage_repeat",
+            EVALUATION, [f"evaluations.{column}" for column in EVALUATION], name="fk_artifacts_run_step_stage_repeat"
         ),
         sa.PrimaryKeyConstraint("run", "step", "stage", "repeat", "position", name="pk_artifacts"),
         sqlite_with_rowid=False,

@@ -1,0 +1,583 @@
+"""What every store promises, whichever keeps the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.program import Program
+from evolve.domain.proposal import (
+    Applied,
+    Choice,
+    Completed,
+    Completion,
+    Evaluated,
+    Event,
+    Finished,
+    Message,
+    Placement,
+    Prompted,
+    Record,
+    Request,
+    Selected,
+)
+from evolve.errors import EvolveError, LeaseLost, NotFound, StoreError, StoreLocked
+from evolve.interfaces import Lease, RunInfo, Store
+from evolve.store.holder import this_holder
+from evolve.store.memory import MemoryStore
+from evolve.store.sql import SqlStore
+
+RUN = RunInfo(
+    "packing-1", "packing", "running", {"seed": 1, "nested": {"x": [1.5]}}, {"python": "3.11"}, created_at=5.0
+)
+ODD_TEXTS = [
+    "",
+    "\x00",
+    "a\x00b",
+    "line\r\nline\rline\n",
+    "\ufeffbom",
+    "\ud800 alone, \udc80 escaped",
+    "\ud83d" + "\ude00",
+    "😀 žluťoučký",
+    "x = 1\n" * 50_000,
+    "(\u00b5/ý",
+]
+
+
+class Clock:
+    """A clock that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+Make = Callable[[Clock], Store]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Return a function that makes an empty store; another backend is another param."""
+
+    def memory(clock: Clock) -> Store:
+        return MemoryStore(clock=clock)
+
+    def sqlite(clock: Clock) -> Store:
+        return SqlStore(f"sqlite:///{tmp_path}/runs/evolve.db", clock=clock)
+
+    makers: dict[str, Make] = {"memory": memory, "sqlite": sqlite}
+    return makers[request.param]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(make: Make, clock: Clock) -> Iterator[Store]:
+    store = make(clock)
+    store.create_run(RUN)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def lease(store: Store) -> Lease:
+    return store.acquire(RUN.id, "elsewhere:1:1", 60.0)
+
+
+def selected(step: int) -> Selected:
+    return Selected(step, Choice(step - 1, (step - 1, 0), island=step % 3), "diff", finished_before=step)
+
+
+def applied(step: int, text: str = "x = 1\n") -> Applied:
+    return Applied(Program(step, {"main.py": text, "lib/a.py": "A"}, (step - 1, 0), {"operator": "diff", "x": [0.1]}))
+
+
+def judged(step: int, stage: str = "full", repeat: int = 0, score: float = 0.1) -> Evaluated:
+    return Evaluated(
+        step,
+        Evaluation(
+            stage=stage,
+            outcome=Outcome.VALID,
+            judge_hash="c0ffee",
+            repeat=repeat,
+            metrics={"score": score, "another": 1e-300},
+            feedback=f"{stage} {repeat}",
+            artifacts={"plot.png": b"\x89PNG\x00", "log": b""},
+            per_instance={"i1": 0.1 + 0.2},
+            seconds=0.25,
+        ),
+    )
+
+
+def finished(step: int, sequence: int) -> Finished:
+    return Finished(step, sequence, Outcome.VALID, "", "well done", Placement.IMPROVED, "3,4")
+
+
+def prompted(step: int, call: int = 0, content: str = "improve this") -> Prompted:
+    messages = (Message("system", "You are."), Message("user", content))
+    return Prompted(step, f"hash-{call}", Request("openai/x", messages, {"temperature": 0.7, "stop": ["a"]}, call))
+
+
+def answer(text: str = "done", cost_usd: float = 0.25) -> Completion:
+    return Completion(text, "openai/x-1", "stop", 100, 20, cost_usd, 1.5)
+
+
+def whole(step: int, sequence: int) -> list[Record]:
+    return [selected(step), applied(step), judged(step), finished(step, sequence)]
+
+
+# ── runs ──────────────────────────────────────────────────────────────────────────────────────
+def test_a_run_comes_back_as_it_was_created(store: Store) -> None:
+    assert store.run(RUN.id) == RUN
+
+
+def test_runs_are_listed_newest_first(store: Store) -> None:
+    for id, created_at in (("older", 4.0), ("newest", 6.0), ("same-age", 5.0)):
+        store.create_run(replace(RUN, id=id, created_at=created_at))
+    assert [run.id for run in store.runs()] == ["newest", "same-age", RUN.id, "older"]
+
+
+def test_an_id_is_given_once(store: Store) -> None:
+    with pytest.raises(StoreError, match=RUN.id):
+        store.create_run(RUN)
+    assert store.runs() == [RUN]
+
+
+def test_totals_count_attempts_and_money(store: Store, lease: Lease) -> None:
+    calls: list[Record] = [
+        prompted(1),
+        Completed(1, "hash-0", answer()),
+        prompted(1, 1),
+        Completed(1, "hash-1", answer(cost_usd=0.5)),
+    ]
+    store.append(lease, [*whole(0, 0), selected(1), *calls, applied(1), judged(1, "quick"), judged(1, "full")])
+    store.append(lease, [selected(2), prompted(2)])
+    info = store.run(RUN.id)
+    assert (info.proposals, info.evaluated, info.cost_usd) == (3, 2, 0.75)
+    assert store.runs() == [info]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        lambda store: store.run("no"),
+        lambda store: store.acquire("no", "me", 1.0),
+        lambda store: store.append(Lease("no", "me", 1), []),
+        lambda store: list(store.history("no")),
+        lambda store: store.unfinished("no"),
+        lambda store: store.events("no"),
+        lambda store: store.program("no", 0),
+        lambda store: store.program(RUN.id, 0),
+        lambda store: store.evaluations(RUN.id, 0),
+        lambda store: store.completion(RUN.id, 0, "hash-0"),
+        lambda store: store.requests(RUN.id, 0),
+    ],
+)
+def test_what_is_unknown_is_not_found(store: Store, question: Callable[[Store], object]) -> None:
+    with pytest.raises(NotFound):
+        question(store)
+
+
+def test_a_step_without_a_program_has_none(store: Store, lease: Lease) -> None:
+    store.append(lease, [selected(0)])
+    with pytest.raises(NotFound, match="0"):
+        store.program(RUN.id, 0)
+    assert store.evaluations(RUN.id, 0) == []
+
+
+# ── attempts ──────────────────────────────────────────────────────────────────────────────────
+def test_history_follows_the_order_in_which_the_search_was_told(store: Store, lease: Lease) -> None:
+    store.append(
+        lease, [record for step, sequence in ((0, 0), (1, 3), (2, 1), (3, 2)) for record in whole(step, sequence)]
+    )
+    assert [attempt.finished.step for attempt in store.history(RUN.id)] == [0, 2, 3, 1]
+
+
+def test_an_attempt_carries_its_last_evaluation_and_its_cost(store: Store, lease: Lease) -> None:
+    calls: list[Record] = [prompted(1), Completed(1, "hash-0", answer()), prompted(1, 1)]
+    verdicts = [judged(1, "quick"), judged(1, "full"), judged(1, "full", 1, score=0.7)]
+    store.append(lease, [*whole(0, 0), selected(1), *calls, applied(1), *verdicts, finished(1, 1)])
+    attempt = list(store.history(RUN.id))[1]
+    assert attempt.selected == selected(1)
+    assert attempt.program == replace(applied(1).program, files={})
+    assert attempt.evaluation == replace(verdicts[2].evaluation, artifacts={})
+    assert attempt.finished == finished(1, 1)
+    assert attempt.cost_usd == 0.25
+
+
+def test_a_rejected_attempt_has_no_program_and_no_evaluation(store: Store, lease: Lease) -> None:
+    end = Finished(0, 0, Outcome.REJECTED, "search_not_found", "The text\x00 \ud800 is not there")
+    store.append(lease, [selected(0), end])
+    (attempt,) = store.history(RUN.id)
+    assert (attempt.program, attempt.evaluation, attempt.finished) == (None, None, end)
+
+
+def test_history_is_complete_beyond_one_chunk_and_may_be_written_to_meanwhile(store: Store, lease: Lease) -> None:
+    store.append(lease, [record for step in range(1203) for record in (selected(step), finished(step, step))])
+    seen = []
+    for attempt in store.history(RUN.id):
+        seen.append(attempt.finished.sequence)
+        if attempt.finished.sequence == 700:
+            store.append(lease, [Event("seen", {})])
+    assert seen == list(range(1203))
+
+
+def test_unfinished_attempts_keep_what_they_reached(store: Store, lease: Lease) -> None:
+    store.append(lease, [*whole(0, 0), selected(2), selected(1), applied(1), judged(1, "quick"), judged(1, "full")])
+    first, second = store.unfinished(RUN.id)
+    assert (first.selected, first.program) == (selected(1), applied(1).program)
+    assert first.evaluations == (judged(1, "quick").evaluation, judged(1, "full").evaluation)
+    assert (second.selected, second.program, second.evaluations) == (selected(2), None, ())
+    store.append(lease, [finished(1, 1), finished(2, 2)])
+    assert store.unfinished(RUN.id) == []
+
+
+def test_evaluations_come_in_the_order_written_with_artifacts(store: Store, lease: Lease) -> None:
+    verdicts = [judged(0, "z"), judged(0, "a", 1), judged(0, "a", 0)]
+    store.append(lease, [selected(0), applied(0), *verdicts])
+    assert store.evaluations(RUN.id, 0) == [verdict.evaluation for verdict in verdicts]
+
+
+def test_metrics_keep_their_order_and_every_bit(store: Store, lease: Lease) -> None:
+    numbers = {"z": 0.1, "a": 1 / 3, "m": 5e-324, "b": 1.7976931348623157e308, "c": -2.5e-7, "whole": 3.0}
+    store.append(lease, [selected(0), applied(0), Evaluated(0, replace(judged(0).evaluation, metrics=numbers))])
+    found = store.evaluations(RUN.id, 0)[0].metrics
+    assert json.dumps(found) == json.dumps(numbers)
+
+
+# ── model calls ───────────────────────────────────────────────────────────────────────────────
+def test_calls_come_in_the_order_sent(store: Store, lease: Lease) -> None:
+    store.append(lease, [selected(0), prompted(0), Completed(0, "hash-0", answer("one")), prompted(0, 1)])
+    assert store.requests(RUN.id, 0) == [(prompted(0).request, answer("one")), (prompted(0, 1).request, None)]
+
+
+def test_an_answer_is_found_by_its_request(store: Store, lease: Lease) -> None:
+    store.append(lease, [selected(0), prompted(0)])
+    assert store.completion(RUN.id, 0, "hash-0") is None
+    store.append(lease, [Completed(0, "hash-0", answer())])
+    assert store.completion(RUN.id, 0, "hash-0") == answer()
+    assert store.completion(RUN.id, 0, "another") is None
+
+
+# ── texts ─────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
+def test_any_text_comes_back_exactly(store: Store, lease: Lease, text: str) -> None:
+    verdict = replace(
+        judged(0).evaluation,
+        judge_hash=text,
+        feedback=text,
+        metrics={text: 1.0},
+        per_instance={text: 2.0},
+        artifacts={text: text.encode("utf-8", "surrogatepass")},
+    )
+    program = Program(0, {text: text, "other.py": text}, (), {text: text})
+    end = replace(finished(0, 0), detail=text)
+    call: list[Record] = [prompted(0, content=text), Completed(0, "hash-0", answer(text))]
+    store.append(
+        lease, [selected(0), *call, Applied(program), Evaluated(0, verdict), end, Event("note", {"text": text})]
+    )
+    assert store.program(RUN.id, 0) == program
+    assert store.evaluations(RUN.id, 0) == [verdict]
+    assert store.requests(RUN.id, 0) == [(prompted(0, content=text).request, answer(text))]
+    assert next(store.history(RUN.id)).finished == end
+    assert store.events(RUN.id)[0][1].data == {"text": text}
+
+
+def test_what_is_kept_does_not_follow_later_changes(store: Store, lease: Lease) -> None:
+    files, detail, data = {"a.py": "1"}, {"x": [1]}, {"x": [1]}
+    store.append(lease, [selected(0), Applied(Program(0, files, (), detail)), Event("note", data)])
+    files["a.py"] = "2"
+    detail["x"].append(2)
+    data["x"].append(2)
+    assert store.program(RUN.id, 0) == Program(0, {"a.py": "1"}, (), {"x": [1]})
+    assert store.events(RUN.id)[0][1].data == {"x": [1]}
+
+
+# ── writing ───────────────────────────────────────────────────────────────────────────────────
+def everything() -> list[Record]:
+    calls: list[Record] = [prompted(1), Completed(1, "hash-0", answer()), prompted(1, 1)]
+    return [
+        *whole(0, 0),
+        selected(1),
+        *calls,
+        applied(1),
+        judged(1, "quick"),
+        Event("started", {"n": 1}),
+        finished(1, 1),
+    ]
+
+
+def contents(store: Store, run: str = RUN.id) -> list[object]:
+    """Return all that a store says of a run; failures by their type."""
+    steps = range(6)
+    return [
+        store.run(run),
+        list(store.history(run)),
+        store.unfinished(run),
+        store.events(run),
+        [_or_error(store.program, run, step) for step in steps],
+        [_or_error(store.evaluations, run, step) for step in steps],
+        [_or_error(store.requests, run, step) for step in steps],
+    ]
+
+
+def _or_error(question: Callable[[str, int], object], run: str, step: int) -> object:
+    try:
+        return question(run, step)
+    except EvolveError as error:
+        return type(error)
+
+
+def test_writing_the_same_again_changes_nothing(store: Store, lease: Lease, clock: Clock) -> None:
+    store.append(lease, everything())
+    before = contents(store)
+    clock.now += 1.0
+    store.append(lease, everything())
+    for record in everything():
+        store.append(lease, [record])
+    assert contents(store) == before
+
+
+@pytest.mark.parametrize("known", range(len(everything())))
+def test_a_batch_may_begin_with_what_is_there(store: Store, lease: Lease, make: Make, known: int) -> None:
+    store.append(lease, everything()[:known])
+    store.append(lease, everything())
+    once = list(store.history(RUN.id)), store.unfinished(RUN.id), store.events(RUN.id), store.requests(RUN.id, 1)
+    assert [attempt.finished.step for attempt in once[0]] == [0, 1]
+    assert (len(once[1]), len(once[2]), len(once[3])) == (0, 1, 2)
+
+
+def test_a_record_twice_in_one_batch_is_written_once(store: Store, lease: Lease) -> None:
+    store.append(lease, [*whole(0, 0), *whole(0, 0)])
+    assert len(list(store.history(RUN.id))) == 1
+
+
+def test_the_first_word_stands(store: Store, lease: Lease) -> None:
+    store.append(lease, everything())
+    before = contents(store)
+    other_end = Finished(1, 7, Outcome.CRASHED, "x", "other", Placement.NEW, "9")
+    other_verdict = replace(
+        judged(1, "quick").evaluation, metrics={"a": 1.0, "b": 2.0, "c": 3.0}, artifacts={"new": b"1"}
+    )
+    store.append(lease, [other_end])
+    store.append(lease, [Evaluated(1, other_verdict)])
+    store.append(lease, [applied(1, "other text")])
+    store.append(lease, [replace(selected(1), operator="other")])
+    store.append(lease, [Completed(1, "hash-0", answer("other", 9.0))])
+    assert contents(store) == before
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        applied(3),
+        judged(3),
+        finished(3, 9),
+        prompted(3),
+        Completed(3, "hash-0", answer()),
+        Completed(1, "none", answer()),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_nothing_of_a_batch_is_written_if_one_record_has_no_place(store: Store, lease: Lease, record: Record) -> None:
+    store.append(lease, everything())
+    before = contents(store)
+    with pytest.raises(NotFound):
+        store.append(lease, [selected(2), applied(2), Event("lost", {}), record])
+    assert contents(store) == before
+    store.append(lease, [selected(2), applied(2), Event("kept", {})])
+    assert store.program(RUN.id, 2) == applied(2).program
+
+
+def test_a_sequence_is_given_once(store: Store, lease: Lease) -> None:
+    store.append(lease, [*whole(0, 0), selected(1), judged(1)])
+    before = contents(store)
+    with pytest.raises(StoreError, match="sequence"):
+        store.append(lease, [finished(1, 0)])
+    assert contents(store) == before
+
+
+def test_events_are_kept_in_order_with_the_time(store: Store, lease: Lease, clock: Clock) -> None:
+    told = [Event("paused", {}), Event("resumed", {}), Event("paused", {})]
+    for event in told:
+        store.append(lease, [event])
+        clock.now += 1.0
+    assert store.events(RUN.id) == [(1000.0, told[0]), (1001.0, told[1]), (1002.0, told[2])]
+
+
+def test_an_event_sent_again_with_more_is_written_once(store: Store, lease: Lease) -> None:
+    first, second, third = Event("a", {"x": 1}), Event("b", {}), Event("a", {"x": 2})
+    store.append(lease, [first, second])
+    store.append(lease, [first, second, third])
+    store.append(lease, [third, first])
+    assert [event for _, event in store.events(RUN.id)] == [first, second, third, first]
+
+
+def test_the_next_holder_may_say_the_same_again(store: Store, lease: Lease) -> None:
+    store.append(lease, [Event("resumed", {})])
+    store.release(lease, 0.0, "paused")
+    store.append(store.acquire(RUN.id, "someone", 60.0), [Event("resumed", {})])
+    assert len(store.events(RUN.id)) == 2
+
+
+def test_runs_do_not_mix(store: Store, lease: Lease) -> None:
+    store.create_run(replace(RUN, id="other"))
+    other = store.acquire("other", "me", 60.0)
+    store.append(lease, everything())
+    store.append(other, [selected(0), applied(0, "other"), Event("other", {})])
+    assert store.program("other", 0).files["main.py"] == "other"
+    assert len(store.unfinished("other")) == 1
+    assert store.unfinished(RUN.id) == []
+    assert (store.run("other").proposals, store.run(RUN.id).proposals) == (1, 2)
+
+
+# ── the lease ─────────────────────────────────────────────────────────────────────────────────
+def test_a_live_lease_keeps_others_off(store: Store, lease: Lease, clock: Clock) -> None:
+    clock.now += 59.0
+    with pytest.raises(StoreLocked, match="elsewhere:1:1"):
+        store.acquire(RUN.id, "me", 60.0)
+    store.append(lease, whole(0, 0))
+
+
+def test_an_expired_lease_can_be_taken_and_its_holder_must_stop(store: Store, lease: Lease, clock: Clock) -> None:
+    store.append(lease, whole(0, 0))
+    clock.now += 60.0
+    taken = store.acquire(RUN.id, "me", 60.0)
+    assert taken.fence > lease.fence
+    before = contents(store)
+    with pytest.raises(LeaseLost):
+        store.append(lease, whole(1, 1))
+    with pytest.raises(LeaseLost):
+        store.append(lease, [])
+    with pytest.raises(LeaseLost):
+        store.renew(lease, 60.0, 9.0, "running")
+    with pytest.raises(LeaseLost):
+        store.release(lease, 9.0, "finished")
+    assert contents(store) == before
+    store.append(taken, whole(1, 1))
+
+
+def test_a_late_holder_may_go_on_if_nobody_came(store: Store, lease: Lease, clock: Clock) -> None:
+    clock.now += 1000.0
+    store.append(lease, whole(0, 0))
+    store.renew(lease, 60.0, 1.0, "running")
+    with pytest.raises(StoreLocked):
+        store.acquire(RUN.id, "me", 60.0)
+
+
+def test_a_renewed_lease_lasts_and_notes_progress(store: Store, lease: Lease, clock: Clock) -> None:
+    clock.now += 50.0
+    store.renew(lease, 60.0, 12.5, "paused")
+    clock.now += 50.0
+    with pytest.raises(StoreLocked):
+        store.acquire(RUN.id, "me", 60.0)
+    info = store.run(RUN.id)
+    assert (info.elapsed_s, info.status) == (12.5, "paused")
+
+
+def test_a_released_lease_is_free_and_void(store: Store, lease: Lease) -> None:
+    store.release(lease, 20.0, "finished")
+    with pytest.raises(LeaseLost):
+        store.append(lease, whole(0, 0))
+    with pytest.raises(LeaseLost):
+        store.release(lease, 20.0, "finished")
+    assert store.acquire(RUN.id, "me", 60.0).fence > lease.fence
+    assert (store.run(RUN.id).elapsed_s, store.run(RUN.id).status) == (20.0, "finished")
+
+
+def test_a_holder_may_take_its_own_lease_again(store: Store) -> None:
+    first = store.acquire(RUN.id, this_holder(), 60.0)
+    second = store.acquire(RUN.id, this_holder(), 60.0)
+    assert second.fence > first.fence
+    with pytest.raises(LeaseLost):
+        store.append(first, [])
+
+
+def test_a_dead_holder_of_this_machine_does_not_count(store: Store) -> None:
+    host, pid, started = this_holder().rsplit(":", 2)
+    old = store.acquire(RUN.id, f"{host}:{pid}:{int(started) - 1}", 1e9)
+    assert store.acquire(RUN.id, this_holder(), 60.0).fence > old.fence
+
+
+def test_a_living_holder_of_this_machine_counts(store: Store) -> None:
+    store.acquire(RUN.id, this_holder(), 60.0)
+    with pytest.raises(StoreLocked):
+        store.acquire(RUN.id, "me", 60.0)
+
+
+# ── the database against the specification ────────────────────────────────────────────────────
+texts = st.text(max_size=8) | st.sampled_from(ODD_TEXTS[:8])
+steps = st.integers(0, 4)
+floats = st.floats(allow_nan=False, allow_infinity=False)
+values = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | floats | texts
+data = st.dictionaries(texts, values | st.lists(values, max_size=2), max_size=2)
+stages = st.sampled_from(["quick", "full"])
+hashes = st.sampled_from(["hash-0", "hash-1"])
+evaluation = st.builds(
+    Evaluation,
+    stage=stages,
+    outcome=st.sampled_from(Outcome),
+    judge_hash=texts,
+    repeat=st.integers(0, 1),
+    metrics=st.dictionaries(texts, floats, max_size=3),
+    feedback=texts,
+    artifacts=st.dictionaries(texts, st.binary(max_size=4), max_size=2),
+    per_instance=st.dictionaries(texts, floats, max_size=2),
+    seconds=floats,
+)
+program = st.builds(
+    Program,
+    step=steps,
+    files=st.dictionaries(texts, texts, max_size=2),
+    parents=st.lists(steps, max_size=2).map(tuple),
+    detail=data,
+)
+records: st.SearchStrategy[Record] = st.one_of(
+    steps.map(selected),
+    st.builds(prompted, steps, st.integers(0, 1), texts),
+    st.builds(Completed, steps, hashes, st.builds(answer, texts, st.integers(0, 8).map(float))),
+    program.map(Applied),
+    st.builds(Evaluated, steps, evaluation),
+    st.builds(finished, steps, st.integers(0, 5)),
+    st.builds(Event, st.sampled_from(["a", "b"]), data),
+)
+batches = st.lists(st.lists(records, max_size=6), max_size=8)
+
+
+def _written(store: Store, lease: Lease, batch: Sequence[Record]) -> type | None:
+    try:
+        store.append(lease, batch)
+    except StoreError as error:
+        return type(error)
+    return None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(batches=batches, first=st.sets(steps))
+def test_any_records_leave_the_same_in_a_database_as_in_memory(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Record]], first: set[int]
+) -> None:
+    database = SqlStore(f"sqlite:///{tmp_path_factory.mktemp('db')}/a.db", clock=Clock())
+    memory = MemoryStore(clock=Clock())
+    try:
+        for store in (database, memory):
+            store.create_run(RUN)
+        leases = [store.acquire(RUN.id, "me", 60.0) for store in (database, memory)]
+        opening: list[Record] = [selected(step) for step in sorted(first)]
+        for batch in [opening, *batches]:
+            assert _written(database, leases[0], batch) == _written(memory, leases[1], batch)
+        assert contents(database) == contents(memory)
+    finally:
+        database.close()

@@ -1,0 +1,158 @@
+"""New, old, newer and foreign databases."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from evolve.errors import StoreError, StoreTooNew
+from evolve.interfaces import RunInfo
+from evolve.store.connection import open_engine
+from evolve.store.schema import HEAD, MIGRATIONS, bring_to_head
+from evolve.store.sql import SqlStore
+from evolve.store.tables import metadata
+
+RUN = RunInfo("r", "p", "running", {}, {}, 1.0)
+SECOND_REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "test2"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("runs", sa.Column("note", sa.String()))
+"""
+BROKEN_REVISION = SECOND_REVISION + '    op.drop_table("no_such_table")\n'
+STAMP_EMPTY = (
+    "CREATE TABLE alembic_version "
+    "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
+
+
+def schema(path: Path) -> set[tuple[str, ...]]:
+    """Return what a database holds; the constraints of a table in alphabetical order."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master")
+        return {(*row[:3], *_parts(" ".join(row[3].split()))) for row in rows}
+
+
+def _parts(definition: str) -> list[str]:
+    columns, *constraints = definition.replace(" )", ")").split(", CONSTRAINT ")
+    last = constraints.pop() if constraints else ""
+    *body, options = last.rpartition(")")
+    return [columns, *sorted([*constraints, "".join(body).removesuffix(")")]), options]
+
+
+def sql(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a database at HEAD with one run."""
+    path = tmp_path / "evolve.db"
+    store = SqlStore(f"sqlite:///{path}")
+    store.create_run(RUN)
+    store.close()
+    return path
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[Connection]:
+    engine = open_engine(f"sqlite:///{path}", "normal", 1.0)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture
+def longer_history(tmp_path: Path) -> Path:
+    """Return this package's history with one more revision."""
+    history = tmp_path / "100% longer"
+    shutil.copytree(MIGRATIONS, history, ignore=shutil.ignore_patterns("__pycache__"))
+    (history / "versions" / "test2.py").write_text(SECOND_REVISION)
+    return history
+
+
+def test_head_is_the_last_revision() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == HEAD
+
+
+def test_the_history_and_the_tables_give_the_same_schema(tmp_path: Path, path: Path) -> None:
+    upgraded = tmp_path / "upgraded.db"
+    engine = open_engine(f"sqlite:///{upgraded}", "normal", 1.0)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+    assert schema(upgraded) == schema(path)
+
+
+def test_alembic_is_not_imported_for_new_and_current_databases(tmp_path: Path) -> None:
+    code = (
+        "import sys; from evolve.store.sql import SqlStore; url = 'sqlite:///' + sys.argv[1];"
+        "SqlStore(url).close(); SqlStore(url).close(); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.db")], check=False).returncode == 0
+
+
+def test_a_newer_database_is_refused_and_left_as_it_is(path: Path) -> None:
+    sql(path, "UPDATE alembic_version SET version_num = '9999'")
+    before = schema(path)
+    with pytest.raises(StoreTooNew, match=r"9999.*Upgrade the package"):
+        SqlStore(f"sqlite:///{path}")
+    assert schema(path) == before
+    assert list(path.parent.glob("*.bak")) == []
+
+
+def test_an_older_database_is_copied_and_upgraded(path: Path, connection: Connection, longer_history: Path) -> None:
+    bring_to_head(connection, str(path), longer_history, "test2")
+    with closing(sqlite3.connect(path)) as upgraded:
+        assert upgraded.execute("SELECT id, note FROM runs").fetchall() == [("r", None)]
+        assert upgraded.execute("SELECT version_num FROM alembic_version").fetchall() == [("test2",)]
+    copy = SqlStore(f"sqlite:///{path}.{HEAD}.bak")
+    assert copy.run("r") == RUN
+    copy.close()
+
+
+def test_an_upgrade_that_fails_changes_nothing(path: Path, connection: Connection, longer_history: Path) -> None:
+    (longer_history / "versions" / "test2.py").write_text(BROKEN_REVISION)
+    before = schema(path)
+    with pytest.raises(StoreError, match="no_such_table"):
+        bring_to_head(connection, str(path), longer_history, "test2")
+    assert schema(path) == before
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    sql(path, "CREATE TABLE songs (title TEXT)")
+    with pytest.raises(StoreError, match=r"songs.*database of its own"):
+        SqlStore(f"sqlite:///{path}")
+    assert {row[1] for row in schema(path)} == {"songs"}
+
+
+def test_a_history_without_a_revision_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    sql(path, STAMP_EMPTY)
+    with pytest.raises(StoreError, match="another program"):
+        SqlStore(f"sqlite:///{path}")
