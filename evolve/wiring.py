@@ -46,12 +46,12 @@ def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Confi
     Raises ConfigurationError that names the nearest valid key or option.
     """
     register_resolvers()
-    arguments = [*(normal_form(override) for override in overrides)]
+    arguments = [part for override in overrides for part in normal_form(override)]
     if config_dir is not None:
         arguments.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
     with initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
         try:
-            config = compose("config", [part for argument in arguments for part in argument.split("\n")])
+            config = compose("config", arguments)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigurationError(_explain(error, arguments)) from error
     return as_data(config)
@@ -104,21 +104,21 @@ def register_resolvers() -> None:
         OmegaConf.register_new_resolver("cores", usable_cores)
 
 
-def normal_form(override: str) -> str:
-    """Return an override as Hydra wants it; several are separated by newlines.
+def normal_form(override: str) -> list[str]:
+    """Return an override as Hydra wants it.
 
     ``params.NAME=`` may name any parameter of the problem. ``llm=`` takes a preset of conf/llm, a
     model name as litellm knows it, or the URL of an OpenAI-compatible server with ``#MODEL``.
     """
     if override.startswith("params."):
-        return f"++{override}"
+        return [f"++{override}"]
     key, _, value = override.partition("=")
     if key != "llm" or value in options("llm"):
-        return override
+        return [override]
     if re.match(r"https?://", value):
         url, _, model = value.partition("#")
-        return f"llm=single\nllm.model='openai/{model or 'default'}'\nllm.api_base='{url}'"
-    return f"llm=single\nllm.model='{value}'"
+        return ["llm=single", f"llm.model='openai/{model or 'default'}'", f"llm.api_base='{url}'"]
+    return ["llm=single", f"llm.model='{value}'"]
 
 
 def options(group: str) -> list[str]:
@@ -256,12 +256,15 @@ def open_store(config: Config) -> Store:
 
 def _make(config: Config, where: str, **extra: object) -> Any:
     try:
-        return instantiate(dict(config), _convert_="all", **extra)
+        # Only the configured part goes through Hydra, which would turn objects into configuration.
+        return instantiate(dict(config), _convert_="all", _partial_=True)(**extra)
     except HydraException as error:
         cause = error.__cause__
         if isinstance(cause, EvolveError):
             raise cause from error
         raise ConfigurationError(f"{where}: {cause or error}") from error
+    except TypeError as error:
+        raise ConfigurationError(f"{where}: {error}") from error
 
 
 def _holder() -> str:

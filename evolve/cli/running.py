@@ -170,7 +170,7 @@ def _warn_if_judge_changed(parts: Parts, info: RunInfo) -> None:
 
 
 def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> None:
-    arguments = [part for override in overrides for part in wiring.normal_form(override).split("\n")]
+    arguments = [part for override in overrides for part in wiring.normal_form(override)]
     if config_dir is not None:
         arguments += ["--config-dir", str(config_dir.resolve())]
     wiring.sweep(arguments, lambda config: _sweep_one(config, quiet, json_))

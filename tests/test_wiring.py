@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evolve import wiring
+from evolve.errors import ConfigurationError, EvolveError, NotFound
+from evolve.paths import bundled
+
+
+def test_the_default_configuration_builds_a_keyless_run() -> None:
+    parts = wiring.build(wiring.configure(["problem=bin_packing"]))
+    assert parts.model is None
+    assert parts.executor.width == wiring.usable_cores()
+    assert {parts.operators.choose(_rng(seed)).name for seed in range(50)} == {"syntax", "tune"}
+
+
+@pytest.mark.parametrize("path", sorted(bundled("conf").glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}={p.stem}")
+def test_every_option_of_every_group_composes_and_builds(path: Path) -> None:
+    group, option = path.parent.name, path.stem
+    extra = ["llm.model=openai/x", "llm.api_base=http://127.0.0.1:9/v1"] if option == "single" else []
+    wiring.build(wiring.configure(["problem=bin_packing", f"{group}={option}", *extra]))
+
+
+def test_every_key_of_a_group_is_an_argument_of_what_it_builds() -> None:
+    for group in ("search", "store", "sandbox", "executor"):
+        config = dict(wiring.configure(["problem=bin_packing"]))
+        config[group] = {**config[group], "no_such_argument": 1}
+        with pytest.raises(ConfigurationError, match="no_such_argument"):
+            wiring.build(config) if group not in ("store", "sandbox") else _build_alone(group, config)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("serach=greedy", "'search'"),
+        ("search=gredy", "'greedy'"),
+        ("budget.wal_s=3", "'budget.wall_s'"),
+        ("search.island=3", "'search.islands'"),
+        ("nonsense", "key=value"),
+        ("problem=bin_pakcing", "'bin_packing'"),
+        ("params.famly=weibull", "'family'"),
+        ("mutation.weights.sintax=1", "'mutation.weights.syntax'"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_one(override: str, expected: str) -> None:
+    with pytest.raises(EvolveError) as caught:
+        wiring.build(wiring.configure(["problem=bin_packing", override]))
+    assert expected in str(caught.value)
+
+
+def test_a_missing_problem_says_which_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"problem=VALUE.*bin_packing"):
+        wiring.configure([])
+
+
+@pytest.mark.parametrize(
+    ("override", "model", "base"),
+    [
+        ("llm=gpt-4o-mini", "gpt-4o-mini", None),
+        ("llm=openrouter/qwen/qwen3-coder:free", "openrouter/qwen/qwen3-coder:free", None),
+        ("llm=http://127.0.0.1:8000/v1#qwen", "openai/qwen", "http://127.0.0.1:8000/v1"),
+        ("llm=https://models.example/v1", "openai/default", "https://models.example/v1"),
+    ],
+)
+def test_llm_takes_a_model_name_or_an_address(override: str, model: str, base: str | None) -> None:
+    config = wiring.configure(["problem=bin_packing", override])
+    assert (config["llm"]["model"], config["llm"]["api_base"]) == (model, base)
+
+
+def test_with_a_model_most_proposals_come_from_it() -> None:
+    parts = wiring.build(wiring.configure(["problem=bin_packing", "llm=http://127.0.0.1:9/v1"]))
+    names = [parts.operators.choose(_rng(seed)).name for seed in range(200)]
+    assert names.count("diff") > names.count("rewrite") > 0
+    assert parts.model is not None
+
+
+def test_without_an_operator_nothing_starts() -> None:
+    with pytest.raises(ConfigurationError, match="No operator is left"):
+        wiring.build(wiring.configure(["problem=bin_packing", "mutation.weights.syntax=0", "mutation.weights.tune=0"]))
+
+
+def test_a_problem_folder_is_named_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(EvolveError, match="No problem folder"):
+        wiring.load_problem(str(tmp_path / "mine"))
+    with pytest.raises(EvolveError, match=r"no problem 'mine'.*\./mine"):
+        wiring.load_problem("mine")
+
+
+def test_budget_settings_of_a_resumed_run() -> None:
+    config = wiring.configure(["problem=bin_packing"])
+    assert wiring.with_budget(config, ["budget.wall_s=7"])["budget"]["wall_s"] == 7
+    with pytest.raises(ConfigurationError, match=r"budget\.wall_s"):
+        wiring.with_budget(config, ["budget.wal_s=7"])
+    with pytest.raises(ConfigurationError, match="budget settings only"):
+        wiring.with_budget(config, ["search=greedy"])
+
+
+def test_an_unknown_run_is_named_with_the_nearest(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/e.db"
+    with pytest.raises(NotFound, match="no store at"):
+        wiring.find_run(url, "x")
+    config = wiring.configure(["problem=bin_packing", "run=first-run"])
+    store = wiring.open_store({"store": wiring.store_config(url)})
+    store.create_run(wiring.new_run(config, wiring.build(config)))
+    store.close()
+    assert wiring.find_run(url, "first-run").config["problem"] == "bin_packing"
+    with pytest.raises(NotFound, match="first-run"):
+        wiring.find_run(url, "firstrun")
+
+
+def _build_alone(group: str, config: wiring.Config) -> None:
+    if group == "store":
+        wiring.open_store(config)
+    else:
+        wiring.build_sandbox(config, wiring.load_problem("bin_packing"))
+
+
+def _rng(seed: int):  # type: ignore[no-untyped-def]
+    import numpy as np
+
+    return np.random.default_rng(seed)
