@@ -1,0 +1,29 @@
+"""Processor time of a process and everything below it, read from /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def tree_cpu_s(root: int) -> float:
+    """Return the processor seconds of a process, its live descendants, and those they have reaped."""
+    stats = {int(path.name): _stat(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
+    known = {pid: stat for pid, stat in stats.items() if stat is not None}
+    tree, grown = {root}, True
+    while grown:
+        more = {pid for pid, (parent, _) in known.items() if parent in tree} - tree
+        tree |= more
+        grown = bool(more)
+    return sum(known[pid][1] for pid in tree if pid in known)
+
+
+def _stat(folder: Path) -> tuple[int, float] | None:
+    """Return (parent, own and reaped children's processor seconds), or None for a process that is gone."""
+    try:
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(fields[1]), sum(int(field) for field in fields[11:15]) / _TICKS_PER_S

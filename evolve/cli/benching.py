@@ -1,0 +1,55 @@
+"""bench: measuring the machinery."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from evolve.bench import machinery
+from evolve.cli.options import as_json, json_option
+from evolve.terminal import table_of
+
+PYTHON = click.Path(exists=True, dir_okay=False, path_type=Path)
+PARTS = ("keyless", "model", "startup", "utilisation")
+
+
+@click.group()
+def bench() -> None:
+    """Measure the machinery. Compare figures of one invocation with each other, not across machines."""
+
+
+@bench.command("machinery")
+@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only these; all unless given.")
+@click.option("--programs", default=5000, show_default=True, help="Evaluations of the keyless run.")
+@click.option("--model-programs", default=1000, show_default=True, help="Evaluations of the run with a model.")
+@click.option("--openevolve", "peer", type=PYTHON, help="Python of an environment with openevolve, to compare with.")
+@json_option
+def machinery_(parts: tuple[str, ...], programs: int, model_programs: int, peer: Path | None, json_: bool) -> None:
+    """Rates, processor time, start-up and utilisation with a judge that costs nothing."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        measures: dict[str, Callable[[], list[machinery.Figure]]] = {
+            "keyless": lambda: machinery.keyless(programs, folder),
+            "model": lambda: machinery.with_model(model_programs, folder),
+            "startup": lambda: machinery.startup(folder),
+            "utilisation": lambda: [f for width in (8, 16) for f in machinery.utilisation(width, 40 * width, folder)],
+        }
+        if peer is not None:
+            measures["openevolve"] = lambda: machinery.peer(peer, model_programs)
+        for name, measure in measures.items():
+            if not parts or name in parts or name == "openevolve":
+                _print(measure(), json_)
+
+
+def _print(figures: list[machinery.Figure], json_: bool) -> None:
+    if json_:
+        for figure in figures:
+            click.echo(as_json(asdict(figure)))
+    else:
+        rows = [{**asdict(figure), "value": f"{figure.value:.4g}"} for figure in figures]
+        Console().print(table_of(rows, ("name", "value", "unit", "goal")))
