@@ -187,7 +187,11 @@ class LanguageModel(Protocol):
         """Return the complete request for (role, content) messages, with this model's settings."""
 
     async def complete(self, request: Request) -> Completion:
-        """Send a request. Raises ModelError when it failed for good (retries are inside)."""
+        """Send a request. Raises ModelError when it failed for good (retries are inside), and
+        ConfigurationError when it cannot be sent at all (no key, no price)."""
+
+    async def close(self) -> None:
+        """Release connections; may be called twice, and the model may be used again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,10 +107,9 @@ def path_in_line(line: str, known: Collection[str]) -> str | None:
 def path_in_info(info: str, known: Collection[str]) -> str | None:
     """Return the file that the info of a fence names (``python x.py``, ``python:x.py``, ``path=x.py``)."""
     for token in info.split():
-        for word in (token, re.split(r"[:=]", token)[-1]):
-            found = path_in_line(word, known)
-            if found:
-                return found
+        found = path_in_line(token if token in known else re.split(r"[:=]", token)[-1], known)
+        if found:
+            return found
     return None
 
 

@@ -42,6 +42,7 @@ _NAMES_OF_LANGUAGES = {
     "typescript": {"typescript", "ts"},
     "rust": {"rust", "rs"},
 }
+_ILLUSTRATIONS = {"bash", "sh", "shell", "console", "text", "diff", "output"}
 
 
 class Rewrite:
@@ -109,26 +110,26 @@ def _chosen(
 
 def _single(found: Sequence[Fence], path: str, files: Mapping[str, str], language: str) -> Fence:
     tags = _NAMES_OF_LANGUAGES.get(language, {language})
+    found = [fence for fence in found if _tag(fence) not in _ILLUSTRATIONS - tags]
+    if not found:
+        raise ProposalRejected("no_code", "the answer shows commands or output, but no program.")
     rules: tuple[Callable[[Fence], bool], ...] = (
         lambda _fence: len(found) == 1,
         lambda fence: has_markers(files[path]) and any(is_marker(line) for line in fence.lines),
         lambda fence: _path(fence, files) == path,
-        lambda fence: bool(fence.info) and fence.info.split()[0].lower() in tags,
+        lambda fence: _tag(fence) in tags,
     )
     for rule in rules:
         kept = [fence for fence in found if rule(fence)]
         if len(kept) == 1:
-            return _code(kept[0], tags)
+            return kept[0]
     raise ProposalRejected(
         "ambiguous_code", f"the answer has {len(found)} fences: expected one, with the whole program."
     )
 
 
-def _code(fence: Fence, tags: set[str]) -> Fence:
-    tag = fence.info.split()[0].lower() if fence.info else ""
-    if tag in {"bash", "sh", "shell", "console", "text", "diff", "output"} - tags:
-        raise ProposalRejected("no_code", f"the only fence is tagged {tag!r}: expected the program.")
-    return fence
+def _tag(fence: Fence) -> str:
+    return fence.info.split()[0].lower() if fence.info else ""
 
 
 def _path(fence: Fence, files: Mapping[str, str]) -> str | None:

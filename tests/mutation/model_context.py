@@ -1,0 +1,81 @@
+"""Contexts for the operators that ask a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from evolve.domain.evaluation import Evaluation, Outcome, Scored
+from evolve.domain.objective import Direction, Objective
+from evolve.domain.problem import KnownBest, Limits, Problem, Stage
+from evolve.domain.program import Program
+from evolve.interfaces import Context, Exhibit, LanguageModel
+
+PACKING = '''import math
+
+# EVOLVE-BLOCK-START
+def pack(n):
+    """Return n circles (x, y, r) in the unit square."""
+    side = math.ceil(math.sqrt(n))
+    radius = 0.5 / side
+    circles = []
+    for index in range(n):
+        row, column = divmod(index, side)
+        x = (2 * column + 1) * radius
+        y = (2 * row + 1) * radius
+        circles.append((x, y, radius))
+    return circles
+# EVOLVE-BLOCK-END
+'''
+
+
+def problem(editable: tuple[str, ...] = ("*",), language: str = "python") -> Problem:
+    """Return a problem that nothing judges."""
+    return Problem(
+        name="packing",
+        folder=Path("/nowhere"),
+        statement="Pack n circles into the unit square so that the sum of their radii is largest. "
+        "Write pack(n), which returns a list of n triples (x, y, r). Circles must not overlap or stick out.",
+        language=language,
+        objectives=(Objective("sum_radii", Direction.MAXIMIZE, 2.64), Objective("seconds", Direction.MINIMIZE)),
+        features=(),
+        params={"n": 26},
+        editable=editable,
+        entry="main.py",
+        stages=(Stage("quick", 5.0), Stage("full", 60.0)),
+        sealed=None,
+        limits=Limits(),
+        preload=("numpy",),
+        known_best=(
+            KnownBest("sum_radii", 2.635, "AlphaEvolve 2025", {"n": 26}),
+            KnownBest("sum_radii", 2.937, "AlphaEvolve 2025", {"n": 32}),
+        ),
+    )
+
+
+def exhibit(files: Mapping[str, str], evaluation: Evaluation | None = None, step: int = 0) -> Exhibit:
+    """Return a program with a score of many digits."""
+    metrics = {"sum_radii": 2.1666666666666665 + step / 7, "seconds": 0.25, "program_lines": 12.0}
+    scored = Scored(step, 0, (), "seed", Outcome.VALID, (metrics["sum_radii"], -0.25))
+    return Exhibit(
+        Program(step, dict(files), (), {"operator": "seed"}),
+        scored,
+        evaluation or Evaluation("full", Outcome.VALID, "judge", metrics=metrics),
+    )
+
+
+def context(
+    files: Mapping[str, str],
+    *,
+    model: LanguageModel | None = None,
+    evaluation: Evaluation | None = None,
+    inspirations: Sequence[Mapping[str, str]] = (),
+    editable: tuple[str, ...] = ("*",),
+    language: str = "python",
+) -> Context:
+    """Return a context for step 1."""
+    others = [exhibit(other, step=index + 1) for index, other in enumerate(inspirations)]
+    parent = exhibit(files, evaluation)
+    return Context(1, problem(editable, language), parent, others, np.random.default_rng(0), model)
