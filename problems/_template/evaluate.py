@@ -34,9 +34,7 @@ def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
             "worst_relative_error": float(abs(error[worst])),
         },
         feedback=f"Worst at {temperature[worst]:.0f} C: {answer[worst]:.5g} kPa, measured {measured[worst]:.5g}.",
-        per_instance={
-            f"{celsius:.0f} C": float(abs(off)) for celsius, off in zip(temperature, error, strict=True)
-        },
+        per_instance={f"{celsius:.0f} C": float(abs(off)) for celsius, off in zip(temperature, error, strict=True)},
     )
 
 

@@ -95,7 +95,7 @@ def gaps(circles: Floats) -> Floats:
     return np.minimum(distance.min(axis=1), wall)
 
 
-def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
+def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:  # noqa: ARG001 - one stage
     """Score one packing by the sum of its radii."""
     n = int(params["n"])
     if n < 1:
