@@ -141,6 +141,14 @@ def test_points_may_coincide_but_not_lie_inside_a_circle() -> None:
     assert score(np.array([[0.5, 0.75, 0.0], [0.5, 0.5, 0.25]])).valid
 
 
+def test_spread_of_radii_does_not_depend_on_their_scale() -> None:
+    radii = np.array([1.0, 2.0, 3.0])
+    expected = math.sqrt(2 / 3) / 2
+    for scale in (1.0, 1e-200, 5e-324):
+        assert judge.spread(radii * scale) == pytest.approx(expected)
+    assert judge.spread(np.zeros(3)) == 0.0
+
+
 def test_sum_is_correctly_rounded() -> None:
     circles = np.array([[0.1, 0.1, 0.1], [0.7, 0.7, 0.3 - 1e-12], [0.1, 0.9, 1e-17], [0.2, 0.9, 1e-17]])
     assert score(circles).metrics["sum_radii"] == float(sum(map(Fraction, circles[:, 2].tolist())))
