@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import symtable
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
@@ -223,9 +225,11 @@ class _Reader:
         objectives = tuple(self._objective(item, i) for i, item in enumerate(self._list(raw, "objectives", True)))
         if not objectives:
             self._fail("objectives", "at least one objective", "an empty list")
+        self._distinct("objectives", [objective.name for objective in objectives])
         stages = tuple(
             self._stage(item, f"stages[{i}]", objectives) for i, item in enumerate(self._list(raw, "stages"))
         )
+        self._distinct("stages", [*(stage.name for stage in stages), SEALED])
         seed_files = read_program(self.folder / "seed")
         entry = self._entry(raw, seed_files)
         problem = Problem(
@@ -239,10 +243,10 @@ class _Reader:
             editable=tuple(str(item) for item in self._list(raw, "editable")) or ("*",),
             entry=entry,
             stages=stages or (Stage("full", 60.0),),
-            sealed=self._stage({"name": SEALED, **raw["sealed"]}, "sealed", objectives) if raw.get("sealed") else None,
+            sealed=self._sealed(raw, objectives),
             limits=self._limits(raw),
             preload=tuple(str(item) for item in self._list(raw, "preload")) or ("numpy",),
-            known_best=tuple(self._known(item, i) for i, item in enumerate(self._list(raw, "known_best"))),
+            known_best=tuple(self._known(item, i, objectives) for i, item in enumerate(self._list(raw, "known_best"))),
         )
         if not any(problem.is_editable(path) for path in seed_files):
             self._fail("editable", f"a pattern that matches one of {sorted(seed_files)}", str(list(problem.editable)))
@@ -281,12 +285,21 @@ class _Reader:
         ):
             if not (self.folder / name).exists():
                 raise ProblemError(f"{self.folder} has no {name}: expected {what}.")
+        self._check_judge(self.folder / "evaluate.py")
+
+    def _check_judge(self, path: Path) -> None:
         try:
-            compile((self.folder / "evaluate.py").read_text("utf-8"), str(self.folder / "evaluate.py"), "exec")
+            names = symtable.symtable(_text(path), str(path), "exec")
         except SyntaxError as error:
+            line = f", line {error.lineno}" if error.lineno else ""
+            raise ProblemError(f"{path}{line}: {error.msg}. The judge must be valid Python.") from error
+        except ValueError as error:  # a zero byte, before Python 3.12
+            raise ProblemError(f"{path}: {error}. The judge must be valid Python.") from error
+        bound = {name.get_name() for name in names.get_symbols() if name.is_assigned() or name.is_imported()}
+        if "evaluate" not in bound:
             raise ProblemError(
-                f"{error.filename}, line {error.lineno}: {error.msg}. The judge must be valid Python."
-            ) from error
+                f"{path} defines no function 'evaluate(candidate, stage, params)'. It defines: {sorted(bound)}."
+            )
 
     def _list(self, raw: Mapping[str, Any], name: str, required: bool = False) -> list[Any]:
         value = raw.get(name)
@@ -296,10 +309,15 @@ class _Reader:
             self._fail(name, "a list", "nothing" if value is None else type(value).__name__)
         return list(value)
 
-    def _str(self, raw: Mapping[str, Any], name: str, default: str | None) -> str:
+    def _distinct(self, where: str, names: Sequence[str]) -> None:
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self._fail(where, "different names", f"{name!r} twice")
+
+    def _str(self, raw: Mapping[str, Any], name: str, default: str | None, where: str = "") -> str:
         value = raw.get(name, default)
         if not isinstance(value, str) or not value.strip():
-            self._fail(name, "text", "nothing" if value is None else repr(value))
+            self._fail(f"{where}.{name}" if where else name, "text", "nothing" if value is None else repr(value))
         return str(value)
 
     def _mapping(self, item: Any, where: str, known: set[str]) -> dict[str, Any]:
@@ -313,7 +331,15 @@ class _Reader:
         value = item.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._fail(f"{where}.{key}", "a number", "nothing" if value is None else repr(value))
+        if not math.isfinite(value):
+            self._fail(f"{where}.{key}", "a finite number", repr(value))
         return float(value)
+
+    def _objective_name(self, name: str, where: str, objectives: Sequence[Objective]) -> Objective:
+        known = {objective.name: objective for objective in objectives}
+        if name not in known:
+            self._fail(where, "the name of an objective", f"{name!r}. {nearest(name, known)}")
+        return known[name]
 
     def _direction(self, item: Mapping[str, Any], where: str) -> Direction:
         value = item.get("direction")
@@ -325,13 +351,13 @@ class _Reader:
         where = f"objectives[{index}]"
         item = self._mapping(item, where, {"name", "direction", "target"})
         target = None if item.get("target") is None else self._number(item, "target", where, None)
-        return Objective(self._str(item, "name", None), self._direction(item, where), target)
+        return Objective(self._str(item, "name", None, where), self._direction(item, where), target)
 
     def _feature(self, item: Any, index: int) -> Feature:
         where = f"features[{index}]"
         item = self._mapping(item, where, {"name", "low", "high", "bins"})
         feature = Feature(
-            self._str(item, "name", None),
+            self._str(item, "name", None, where),
             self._number(item, "low", where, None),
             self._number(item, "high", where, None),
             int(self._number(item, "bins", where, 8)),
@@ -346,15 +372,19 @@ class _Reader:
         if timeout_s <= 0:
             self._fail(f"{where}.timeout_s", "a positive number of seconds", repr(timeout_s))
         gate = self._gate(item["gate"], f"{where}.gate", objectives) if item.get("gate") else None
-        return Stage(self._str(item, "name", None), timeout_s, gate)
+        return Stage(self._str(item, "name", None, where), timeout_s, gate)
+
+    def _sealed(self, raw: Mapping[str, Any], objectives: Sequence[Objective]) -> Stage | None:
+        if raw.get("sealed") is None:
+            return None
+        item = self._mapping(raw["sealed"], "sealed", {"timeout_s"})
+        return self._stage({"name": SEALED, **item}, "sealed", objectives)
 
     def _gate(self, item: Any, where: str, objectives: Sequence[Objective]) -> Gate:
         item = self._mapping(item, where, {"metric", "factor_of_seed"})
-        metric = self._str(item, "metric", objectives[0].name)
-        directions = {objective.name: objective.direction for objective in objectives}
-        if metric not in directions:
-            self._fail(f"{where}.metric", "the name of an objective", f"{metric!r}. {nearest(metric, directions)}")
-        return Gate(metric, directions[metric], self._number(item, "factor_of_seed", where, None))
+        metric = self._str(item, "metric", objectives[0].name, where)
+        objective = self._objective_name(metric, f"{where}.metric", objectives)
+        return Gate(metric, objective.direction, self._number(item, "factor_of_seed", where, None))
 
     def _entry(self, raw: Mapping[str, Any], seed_files: Mapping[str, str]) -> str:
         entry = self._str(raw, "entry", next(iter(seed_files)) if len(seed_files) == 1 else None)
@@ -378,14 +408,21 @@ class _Reader:
         known = {"memory_mb", "processes", "output_mb", "scratch_mb"}
         item = self._mapping(raw.get("limits") or {}, "limits", known)
         values = {key: int(self._number(item, key, "limits", None)) for key in item}
+        for key, value in values.items():
+            if value < 1:
+                self._fail(f"limits.{key}", "a positive number", repr(item[key]))
         return replace(limits, **values)
 
-    def _known(self, item: Any, index: int) -> KnownBest:
+    def _known(self, item: Any, index: int, objectives: Sequence[Objective]) -> KnownBest:
         where = f"known_best[{index}]"
         item = self._mapping(item, where, {"objective", "value", "source", "params"})
+        name = self._str(item, "objective", None, where)
+        params = item.get("params") or {}
+        if not isinstance(params, dict):
+            self._fail(f"{where}.params", "a mapping of names to values", repr(params))
         return KnownBest(
-            self._str(item, "objective", None),
+            self._objective_name(name, f"{where}.objective", objectives).name,
             self._number(item, "value", where, None),
-            self._str(item, "source", None),
-            dict(item.get("params") or {}),
+            self._str(item, "source", None, where),
+            params,
         )

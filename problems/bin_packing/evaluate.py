@@ -55,7 +55,7 @@ def draw(family: Family, count: int, size: int, entropy: Sequence[int]) -> list[
     Made from raw bits, whose stream numpy promises to keep, so that scores stay comparable.
     """
     bits = np.random.PCG64(np.random.SeedSequence(list(entropy))).random_raw(count * size)
-    uniforms = (bits >> np.uint64(11)) * 2.0**-53
+    uniforms = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return list(family.items(uniforms).reshape(count, size))
 
 

@@ -49,11 +49,11 @@ def outside(circles: Floats) -> str:
     if not over.any():
         return ""
     amount = np.stack([radius - x, radius - (1 - x), radius - y, radius - (1 - y)], axis=1)
-    index, side = np.unravel_index(np.where(over, amount, -np.inf).argmax(), over.shape)
-    name = ("left", "right", "lower", "upper")[int(side)]
+    worst, side = divmod(int(np.where(over, amount, -np.inf).argmax()), 4)
+    name = ("left", "right", "lower", "upper")[side]
     return (
-        f"{over.any(axis=1).sum()} of {len(circles)} circles leave the square; worst: circle {index} crosses the "
-        f"{name} side by {amount[index, side]:.3g}."
+        f"{over.any(axis=1).sum()} of {len(circles)} circles leave the square; worst: circle {worst} crosses the "
+        f"{name} side by {amount[worst, side]:.3g}."
     )
 
 
@@ -92,10 +92,19 @@ def gaps(circles: Floats) -> Floats:
     distance = np.hypot(x[:, None] - x, y[:, None] - y) - radius[:, None] - radius
     np.fill_diagonal(distance, np.inf)
     wall = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) - radius
-    return np.minimum(distance.min(axis=1), wall)
+    nearest: Floats = np.minimum(distance.min(axis=1), wall)
+    return nearest
 
 
-def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
+def spread(radii: Floats) -> float:
+    """Return the standard deviation over the mean; scaled first, so that no radius is too small for it."""
+    if not radii.any():
+        return 0.0
+    scaled = radii / radii.max()
+    return float(scaled.std() / scaled.mean())
+
+
+def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:  # noqa: ARG001 - one stage
     """Score one packing by the sum of its radii."""
     n = int(params["n"])
     if n < 1:
@@ -113,7 +122,7 @@ def _score(circles: Floats) -> Score:
     radii, gap = circles[:, 2], gaps(circles)
     metrics = {
         "sum_radii": math.fsum(radii),
-        "radius_spread": float(radii.std() / radii.mean()) if radii.any() else 0.0,
+        "radius_spread": spread(radii),
         "min_gap": float(gap.min()),
     }
     loosest = int(gap.argmax())

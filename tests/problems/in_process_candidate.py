@@ -59,7 +59,7 @@ class InProcessSession:
         return [self.call(function, *args) for args in calls]
 
 
-@dataclass(frozen=True)
+@dataclass
 class InProcessCandidate:
     """A program of this repository, loaded by ``exec`` from its entry file."""
 
@@ -91,5 +91,5 @@ class InProcessCandidate:
 def _run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     try:
         return function(*args, **kwargs)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # whatever a program raises is its crash
         raise CandidateCrashed(f"{type(error).__name__}: {error}") from error

@@ -40,7 +40,7 @@ def funsearch_weibull(item: float, bins: Floats) -> Floats:
     score = (bins - max(bins)) ** 2 / item + bins**2 / item**2 + bins**2 / item**3
     score[bins > item] = -score[bins > item]
     score[1:] -= score[:-1].copy()
-    return score
+    return np.asarray(score)
 
 
 def prefers_second_of_equals(item: float, bins: Floats) -> Floats:
