@@ -74,3 +74,20 @@ class Packer:
     def unpack(self, cell: bytes) -> bytes:
         """Undo :meth:`pack`."""
         return self._decompressor.decompress(cell) if cell.startswith(_ZSTD_MAGIC) else cell
+
+
+class PackerWithBase:
+    """Compresses what resembles ``base`` to little more than the difference."""
+
+    def __init__(self, base: bytes) -> None:
+        content = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, dict_data=content)
+        self._decompressor = zstandard.ZstdDecompressor(dict_data=content)
+
+    def compress(self, raw: bytes) -> bytes:
+        """Return one zstandard frame that only the same base can read."""
+        return self._compressor.compress(raw)
+
+    def decompress(self, frame: bytes) -> bytes:
+        """Undo :meth:`compress`."""
+        return self._decompressor.decompress(frame)

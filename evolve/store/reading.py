@@ -25,7 +25,7 @@ from evolve.domain.proposal import (
 )
 from evolve.errors import NotFound
 from evolve.interfaces import RunInfo
-from evolve.store.encoding import Packer, decode, from_json
+from evolve.store.encoding import Packer, PackerWithBase, decode, from_json
 from evolve.store.tables import (
     artifacts,
     blobs,
@@ -127,6 +127,30 @@ class Reader:
         """Return the model calls of a step in the order sent. Raises NotFound."""
         return self._calls(run, step, completions.c.step == step)
 
+    def blobs(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the contents of blobs by name; unknown names are left out."""
+        kept = self._blobs_as_kept(hashes)
+        bases = {base for base, _ in kept.values() if base is not None}
+        # Usually a base is whole; one whose content was first written as a difference is not.
+        contents = self.blobs(sorted(bases)) if bases else {}
+        packers = {base: PackerWithBase(content) for base, content in contents.items()}
+        return {
+            name: (self._packer if base is None else packers[base]).decompress(frame)
+            for name, (base, frame) in kept.items()
+        }
+
+    def bases(self, run: int, step: int) -> dict[str, bytes]:
+        """Return path -> name of the blob that a changed file would best be kept as difference from."""
+        query = select(programs.c.files).where(programs.c.run == run, programs.c.step == step)
+        files = self._connection.execute(query).scalar()
+        if files is None:
+            return {}
+        hashes = {path: bytes.fromhex(name) for path, name in self._json(files).items()}
+        kept = dict(
+            self._connection.execute(select(blobs.c.hash, blobs.c.base).where(blobs.c.hash.in_(hashes.values())))
+        )
+        return {path: kept[name] or name for path, name in hashes.items()}
+
     def _require(self, run: int, step: int) -> None:
         query = select(proposals.c.step).where(proposals.c.run == run, proposals.c.step == step)
         if self._connection.execute(query).first() is None:
@@ -174,14 +198,15 @@ class Reader:
         return found
 
     def _files(self, hashes: Mapping[str, str]) -> dict[str, str]:
-        contents = self._blobs([bytes.fromhex(name) for name in hashes.values()])
+        contents = self.blobs([bytes.fromhex(name) for name in hashes.values()])
         return {path: decode(contents[bytes.fromhex(name)]) for path, name in hashes.items()}
 
-    def _blobs(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = {}
+    def _blobs_as_kept(self, hashes: Sequence[bytes]) -> dict[bytes, tuple[bytes | None, bytes]]:
+        """Return (base, frame) by name."""
+        found: dict[bytes, tuple[bytes | None, bytes]] = {}
         for chunk in _chunks(hashes):
-            rows = self._connection.execute(select(blobs.c.hash, blobs.c.data).where(blobs.c.hash.in_(chunk)))
-            found.update((bytes(name), self._packer.decompress(data)) for name, data in rows)
+            rows = self._connection.execute(select(blobs).where(blobs.c.hash.in_(chunk)))
+            found.update((row.hash, (row.base, row.data)) for row in rows)
         return found
 
     def _evaluations(self, run: int, steps: Sequence[int], complete: bool) -> dict[int, list[Evaluation]]:
@@ -223,11 +248,11 @@ class Reader:
 
     def _artifacts(self, run: int, steps: Sequence[int]) -> dict[_EvaluationKey, dict[str, bytes]]:
         found: dict[_EvaluationKey, dict[str, bytes]] = defaultdict(dict)
-        columns = (artifacts.c.step, artifacts.c.stage, artifacts.c.repeat, artifacts.c.name, blobs.c.data)
-        query = select(*columns).join(blobs, blobs.c.hash == artifacts.c.blob)
-        of_steps = query.where(artifacts.c.run == run, artifacts.c.step.in_(steps))
-        for step, stage, repeat, name, data in self._connection.execute(of_steps.order_by(artifacts.c.position)):
-            found[step, stage, repeat][decode(name)] = self._packer.decompress(data)
+        query = select(artifacts).where(artifacts.c.run == run, artifacts.c.step.in_(steps))
+        rows = self._connection.execute(query.order_by(artifacts.c.position)).all()
+        contents = self.blobs([row.blob for row in rows])
+        for row in rows:
+            found[row.step, row.stage, row.repeat][decode(row.name)] = contents[row.blob]
         return found
 
     def _costs(self, run: int, steps: Sequence[int]) -> dict[int, list[float]]:
@@ -242,7 +267,7 @@ class Reader:
         self._require(run, step)
         query = select(completions).where(completions.c.run == run, completions.c.step == step, condition)
         rows = self._connection.execute(query.order_by(completions.c.key)).all()
-        contents = self._blobs([name for row in rows for name in (row.request, row.response) if name is not None])
+        contents = self.blobs([name for row in rows for name in (row.request, row.response) if name is not None])
         return [(_request(contents[row.request]), _completion(row, contents)) for row in rows]
 
     def _text(self, cell: bytes) -> str:

@@ -15,6 +15,7 @@ from evolve.domain.proposal import Attempt, Completion, Event, Record, Request, 
 from evolve.errors import LeaseLost, NotFound, StoreError
 from evolve.interfaces import Lease, RunInfo
 from evolve.store.connection import READ, WRITE, open_engine, transaction, translated
+from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
 from evolve.store.holder import refuse_if_held
 from evolve.store.reading import Reader
@@ -67,6 +68,7 @@ class SqlStore:
         self._statements = Statements(engine.dialect)
         self._names = Names(self._statements)
         self._reader = Reader(self._connection, self._packer)
+        self._bases = Bases(self._reader, self._packer)
 
     def create_run(self, run: RunInfo) -> None:
         """Add a run. Raises StoreError if the id exists."""
@@ -184,13 +186,14 @@ class SqlStore:
                     records = sieve(connection, lease.run, run, records).sift(records)
                 records = self._new_events(run, lease.fence, records)
                 self._names.learn(connection, words_of(records))
-                batch = Batch(run, lease.fence, self._clock(), self._names, self._packer)
+                batch = Batch(run, lease.fence, self._clock(), self._names, self._packer, self._bases)
                 for record in records:
                     batch.add(record)
                 if not batch.write(connection, self._statements):
                     raise _AlreadyThere
         except BaseException:
             self._names.forget()
+            self._bases.forget()
             raise
 
     def _append_rest(self, lease: Lease, records: Sequence[Record]) -> None:

@@ -7,7 +7,7 @@
           │             └─ evaluations ─┬─ metrics
           │                             └─ artifacts
           └─ events
-    blobs   file texts, requests, answers and artifacts, once per content
+    blobs   file texts, requests, answers and artifacts, once per content; some as difference from a base
     names   words that repeat in many rows: metric names, judge hashes
 
 A proposal's row is written when it is selected and changed once, when it is finished; ``sequence``
@@ -76,6 +76,7 @@ blobs = Table(
     "blobs",
     metadata,
     Column("hash", LargeBinary(16), primary_key=True),
+    Column("base", ForeignKey("blobs.hash")),
     Column("data", LargeBinary, nullable=False),
 )
 

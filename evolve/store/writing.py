@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Dialect, Table, and_, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
+from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Applied,
     Completed,
@@ -19,6 +20,7 @@ from evolve.domain.proposal import (
     Record,
     Selected,
 )
+from evolve.store.deltas import Bases, first_parent
 from evolve.store.encoding import Packer, blob_hash, encode, to_json
 from evolve.store.tables import (
     artifacts,
@@ -39,7 +41,7 @@ _ANSWER = ("response", "model", "finish_reason", "prompt_tokens", "completion_to
 _ENDING = ("sequence", "outcome", "cause", "detail", "placement", "cell", "finished_at")
 _LEFT_OUT = {"key", *_ANSWER, *_ENDING}
 _INSERTED = {  # parents first, for their foreign keys
-    blobs: ("hash", "data"),
+    blobs: ("hash", "base", "data"),
     proposals: tuple(c.name for c in proposals.columns if c.name not in _LEFT_OUT),
     programs: ("run", "step", "parents", "detail", "files"),
     completions: tuple(c.name for c in completions.columns if c.name not in _LEFT_OUT),
@@ -134,14 +136,16 @@ class Batch:
         now: seconds since the epoch.
         names: knows every judge hash and metric name of the records.
         packer: compresses texts.
+        bases: compresses program files.
     """
 
-    def __init__(self, run: int, fence: int, now: float, names: Names, packer: Packer) -> None:
+    def __init__(self, run: int, fence: int, now: float, names: Names, packer: Packer, bases: Bases) -> None:
         self._run = run
         self._fence = fence
         self._now = now
         self._names = names
         self._packer = packer
+        self._bases = bases
         self._inserts: dict[Table, list[Row]] = {table: [] for table in _INSERTED}
         self._answers: list[Row] = []
         self._endings: list[Row] = []
@@ -202,7 +206,7 @@ class Batch:
 
     def _applied(self, record: Applied) -> None:
         program = record.program
-        files = to_json({path: self._blob(encode(text)).hex() for path, text in program.files.items()})
+        files = to_json({path: name.hex() for path, name in self._files(program).items()})
         detail = to_json(program.detail)
         parents = ",".join(map(str, program.parents))
         row = (self._run, program.step, parents, self._packer.pack(detail), self._packer.pack(files))
@@ -229,9 +233,28 @@ class Batch:
         ending = (record.sequence, record.outcome.value, record.cause, detail, int(record.placement), record.cell)
         self._endings.append((*ending, self._now, self._run, record.step))
 
+    def _files(self, program: Program) -> dict[str, bytes]:
+        """Add the blobs of a program's files; return their names by path."""
+        parent = first_parent(program.parents)
+        inherited = {} if parent is None else self._bases.of_step(self._run, parent)
+        found, bases = {}, {}
+        for path, text in program.files.items():
+            found[path], bases[path] = self._file(encode(text), inherited.get(path))
+        self._bases.remember(self._run, program.step, bases)
+        return found
+
+    def _file(self, raw: bytes, base: bytes | None) -> tuple[bytes, bytes]:
+        """Add the blob of a file, unless it is the base; return its name and the base for its children."""
+        name = blob_hash(raw)
+        if name == base:
+            return name, name
+        used, frame = self._bases.frame(name, raw, base)
+        self._inserts[blobs].append((name, used, frame))
+        return name, used or name
+
     def _blob(self, raw: bytes) -> bytes:
         name = blob_hash(raw)
-        self._inserts[blobs].append((name, self._packer.compress(raw)))
+        self._inserts[blobs].append((name, None, self._packer.compress(raw)))
         return name
 
 

@@ -22,7 +22,9 @@ def _runs() -> None:
     op.create_table(
         "blobs",
         sa.Column("hash", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("base", sa.LargeBinary(length=16), nullable=True),
         sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["base"], ["blobs.hash"], name="fk_blobs_base"),
         sa.PrimaryKeyConstraint("hash", name="pk_blobs"),
     )
     op.create_table(
