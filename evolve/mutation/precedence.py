@@ -72,7 +72,7 @@ def precedence(node: ast.expr) -> Precedence:
             return Precedence.NOT
         case ast.UnaryOp():
             return Precedence.UNARY
-        case ast.Constant(value=int() | float() | complex()):
+        case ast.Constant(value=value) if type(value) in (int, float, complex):
             return Precedence.NUMBER
     return _NODE_PRECEDENCE.get(type(node), Precedence.ATOM)
 

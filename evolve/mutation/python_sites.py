@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -161,7 +162,9 @@ def analyse(text: str) -> Analysis:
 
     Raises one of UNPARSABLE when the text is not Python.
     """
-    tree = ast.parse(text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(text)
     data = text.encode("utf-8")
     lines = split_lines(text)
     starts = [0]

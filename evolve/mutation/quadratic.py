@@ -28,7 +28,7 @@ def model_step(points: Matrix, losses: Vector) -> Vector | None:
     best = np.argsort(losses, kind="stable")[: int(2 * coefficients)]
     features = _features(points[best], pairs)
     weights = np.linspace(1.0, 0.1, len(best))[:, None]
-    fit = np.linalg.lstsq(features * weights, losses[best] * weights[:, 0], rcond=1e-10)[0]
+    fit: Vector = np.linalg.lstsq(features * weights, losses[best] * weights[:, 0], rcond=1e-10)[0].astype(np.float64)
     if not np.all(np.isfinite(fit)):
         return None
     return _newton_step(fit[1 : 1 + dimensions], _curvature(fit[1 + dimensions :], pairs, dimensions))
@@ -36,11 +36,11 @@ def model_step(points: Matrix, losses: Vector) -> Vector | None:
 
 def _pairs(count: int, dimensions: int) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     """Return the pairs of dimensions whose products ``count`` points can support."""
-    full = np.triu_indices(dimensions)
-    if dimensions <= _LARGEST_FULL and count >= _SURPLUS * (1 + dimensions + len(full[0])):
-        return full
+    rows, columns = np.triu_indices(dimensions)
+    if dimensions <= _LARGEST_FULL and count >= _SURPLUS * (1 + dimensions + len(rows)):
+        return rows, columns
     if count >= _SURPLUS * (1 + 2 * dimensions):
-        return np.diag_indices(dimensions)
+        return np.arange(dimensions), np.arange(dimensions)
     return None
 
 

@@ -173,7 +173,7 @@ class Session:
     def _modelled_minimum(self) -> Vector | None:
         if not self._history:
             return None
-        centre = self._strategy.mean
+        centre: Vector = self._strategy.mean
         points = np.array([self._padded(point) for point, _ in self._history])
         losses = np.array([loss for _, loss in self._history])
         spread = self._spread()
@@ -187,7 +187,8 @@ class Session:
         """Return the standard deviation of each coordinate."""
         strategy = self._strategy
         strategy.reseed_rng(0)
-        return np.std([strategy.ask() for _ in range(16)], axis=0) + 1e-12
+        spread: Vector = np.std([strategy.ask() for _ in range(16)], axis=0)
+        return spread + 1e-12
 
     def decode(self, coordinates: Sequence[float] | Vector) -> list[Number]:
         """Return the constants at ``coordinates``."""
