@@ -58,12 +58,9 @@ class Channel:
         if size > MAX_BUFFER_BYTES:
             raise NotData(f"{size} bytes of arrays; at most {MAX_BUFFER_BYTES}")
         header = _HEADER.pack(id, code, len(structured), size)
-        if size <= _SMALL_BYTES:
-            pieces = [b"".join((header, structured, *pieces))]
-        else:
-            pieces = [header + structured, *pieces]
+        together, apart = (pieces, []) if size <= _SMALL_BYTES else ([], pieces)
         try:
-            for piece in pieces:
+            for piece in (b"".join((header, structured, *together)), *apart):
                 self._socket.settimeout(_left(deadline))
                 self._socket.sendall(piece)
         except TimeoutError:
@@ -95,7 +92,7 @@ class Channel:
         # Arrays begin at a multiple of 16: many compiled routines are slow or wrong elsewhere.
         padding = -structured_size % ALIGNMENT
         body = np.empty(padding + size, np.uint8)
-        view = memoryview(body)[padding:]
+        view = body.data[padding:]
         view[: have - start] = self._view[start:have]
         self._fill(view, have - start, size, deadline)
         return self._decoder.decode(view[:structured_size], view[structured_size:])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ MAX_DIMENSIONS: Final = 32
 ALIGNMENT: Final = 16
 
 _ARRAY = 1
+_COPIED_BYTES = 65536
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _DTYPES = tuple(
     np.dtype(code) for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
@@ -54,7 +55,7 @@ class Encoder:
         """
         self._buffers = []
         try:
-            _check(value, _ENCODABLE, MAX_DEPTH)
+            _check((value,), _ENCODABLE, MAX_DEPTH)
             structured = self._packer.encode(value)
         except (TypeError, ValueError, OverflowError, UnicodeError, RecursionError) as error:
             raise NotData(f"not data: {error}") from error
@@ -92,14 +93,14 @@ class Decoder:
         self._buffers, self._next = memoryview(buffers), 0
         try:
             value = self._unpacker.decode(structured)
-            _check(value, _DECODABLE, MAX_DEPTH)
+            _check((value,), _DECODABLE, MAX_DEPTH)
         except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise NotData(f"malformed: {error}") from error
         if _aligned(self._next) != len(self._buffers):
             raise NotData(f"malformed: {len(self._buffers)} bytes of arrays where {self._next} were announced")
         return value
 
-    def _array(self, code: int, header: memoryview) -> Array:
+    def _array(self, code: int, header: memoryview) -> Any:
         if code != _ARRAY or len(header) < 2:
             raise NotData("malformed: unknown extension")
         index, dimensions = header[0], header[1]
@@ -127,8 +128,8 @@ def contents(buffers: Sequence[Array]) -> list[bytes | memoryview]:
     """Return the buffer part as pieces to send one after the other."""
     pieces: list[bytes | memoryview] = []
     for array in buffers:
-        raw = array.tobytes() if array.nbytes < 65536 else memoryview(np.ascontiguousarray(array).reshape(-1)).cast("B")
-        pieces.append(raw)
+        small = array.nbytes < _COPIED_BYTES
+        pieces.append(array.tobytes() if small else np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         if array.nbytes % ALIGNMENT:
             pieces.append(bytes(ALIGNMENT - array.nbytes % ALIGNMENT))
     return pieces
@@ -141,27 +142,26 @@ _CONTAINERS = frozenset({list, tuple, dict})
 
 def _check(value: object, allowed: frozenset[type], depth: int) -> None:
     """Raise NotData unless ``value`` is built of exactly the allowed types (numpy scalars when encoding)."""
-    kind = type(value)
-    if kind is list or kind is tuple:
-        items: Any = value
-    elif kind is dict:
-        items = value.values()  # type: ignore[attr-defined]
-        if any(type(key) is not str for key in value):  # type: ignore[attr-defined]
-            raise NotData("not data: a dictionary whose keys are not all text")
-    else:
-        items = (value,)
+    items = _items(value)
     kinds = set(map(type, items))
-    if not kinds <= allowed:
-        for unknown in kinds - allowed:
-            if allowed is _DECODABLE or not issubclass(unknown, np.generic):
-                raise NotData(f"not data: {unknown.__name__}")
-    if items is not value and kind is not dict or kinds.isdisjoint(_CONTAINERS):
+    for unknown in kinds - allowed:
+        if allowed is _DECODABLE or not issubclass(unknown, np.generic):
+            raise NotData(f"not data: {unknown.__name__}")
+    if kinds.isdisjoint(_CONTAINERS):
         return
     if depth == 0:
         raise NotData(f"not data: nested deeper than {MAX_DEPTH}")
     for item in items:
         if type(item) in _CONTAINERS:
             _check(item, allowed, depth - 1)
+
+
+def _items(container: Any) -> Collection[Any]:
+    if type(container) is dict:
+        if set(map(type, container)) - {str}:
+            raise NotData("not data: a dictionary whose keys are not all text")
+        return container.values()
+    return container  # type: ignore[no-any-return]
 
 
 # ── many calls in one message ────────────────────────────────────────────────────────────────

@@ -44,11 +44,18 @@ def serve(descriptor: int, scratch: str) -> NoReturn:
         answer, result = _answer(program, code, value)
         _flush()
         try:
-            channel.send(id, answer, result)
-        except NotData as error:
-            channel.send(id, Answer.REFUSED, str(error)[:_MESSAGE_CHARACTERS])
+            _send(channel, id, answer, result)
         except Closed:
             os._exit(0)
+
+
+def _send(channel: Channel, id: int, answer: Answer, result: object) -> None:
+    try:
+        channel.send(id, answer, result)
+    except NotData as error:
+        channel.send(id, Answer.REFUSED, str(error)[:_MESSAGE_CHARACTERS])
+    except MemoryError:
+        channel.send(id, Answer.RAISED, "MemoryError: no memory left to send the answer")
 
 
 def _answer(program: _Program, code: int, value: Any) -> tuple[Answer, object]:
@@ -56,7 +63,7 @@ def _answer(program: _Program, code: int, value: Any) -> tuple[Answer, object]:
         return Answer.DONE, program.handle(code, value)
     except NotData as error:
         return Answer.REFUSED, str(error)[:_MESSAGE_CHARACTERS]
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - the border to any program
         return Answer.RAISED, describe(error, program.scratch)
 
 

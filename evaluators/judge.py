@@ -22,12 +22,13 @@ import numpy as np
 
 from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut
 from evaluators.messages import Job, Limits, Verdict
-from evaluators.remote import RemoteCandidate, Supervisor
+from evaluators.remote import RemoteCandidate, Supervisor, SupervisorLost
 from evaluators.score import Score
 
 _LENGTH: Final = struct.Struct("<I")
 _FEEDBACK_CHARACTERS: Final = 8000
 _OUTPUT_BYTES: Final = 16384
+_ARTIFACT_BYTES: Final = 32 << 20
 _STANDARD_ERROR = 2
 _OUTCOMES: tuple[tuple[type[CandidateError], str], ...] = (
     (CandidateTimedOut, "timed_out"),
@@ -81,29 +82,37 @@ def judge(job: Job, limits: Limits, supervisor: Supervisor, judges: dict[str, Ev
     started = time.perf_counter()
     os.ftruncate(_STANDARD_ERROR, 0)
     candidate = RemoteCandidate(job, limits, supervisor)
-    try:
-        if job.folder not in judges:
-            judges[job.folder] = _load(Path(job.folder))
-        outcome, score, artifacts = "", _checked(judges[job.folder](candidate, job.stage, job.params)), {}
-        outcome = "valid" if score.valid else "invalid"
-    except CandidateError as error:
-        outcome, score, artifacts = _failure(error), Score(feedback=str(error)), {}
-    except NotAScore as error:
-        outcome, score, artifacts = "invalid", Score(feedback=str(error)), {}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to a researcher's code
-        words = f"The judge raised {type(error).__name__}: {error}"
-        outcome, score, artifacts = "invalid", Score(feedback=words), {"judge_traceback": traceback.format_exc()}
+    outcome, score = _evaluated(job, candidate, judges)
+    candidate.close()
+    if supervisor.lost:
+        raise SupervisorLost(supervisor.lost)
     return Verdict(
         id=job.id,
         outcome=outcome,
         metrics=dict(score.metrics) if outcome == "valid" else {},
         feedback=_text(score.feedback, _FEEDBACK_CHARACTERS),
-        artifacts=_bytes({**score.artifacts, **artifacts, **_printed()}),
+        artifacts=_bytes({**score.artifacts, **_printed()}),
         per_instance=dict(score.per_instance),
         seconds=time.perf_counter() - started,
         log=candidate.log,
         healthy=candidate.clean,
     )
+
+
+def _evaluated(job: Job, candidate: RemoteCandidate, judges: dict[str, Evaluate]) -> tuple[str, Score]:
+    """Return the outcome and what there is to report."""
+    try:
+        if job.folder not in judges:
+            judges[job.folder] = _load(Path(job.folder))
+        score = _checked(judges[job.folder](candidate, job.stage, job.params))
+    except CandidateError as error:
+        return _failure(error), Score(feedback=str(error))
+    except NotAScore as error:
+        return "invalid", Score(feedback=str(error))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to a researcher's code
+        words = f"The judge raised {type(error).__name__}: {error}"
+        return "invalid", Score(feedback=words, artifacts={"judge_traceback": traceback.format_exc()})
+    return ("valid" if score.valid else "invalid"), score
 
 
 def _load(folder: Path) -> Evaluate:
@@ -153,10 +162,15 @@ def _text(value: object, characters: int) -> str:
 
 
 def _bytes(artifacts: Mapping[str, str | bytes]) -> dict[str, bytes]:
-    return {
-        str(name): value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
-        for name, value in artifacts.items()
-    }
+    kept: dict[str, bytes] = {}
+    room = _ARTIFACT_BYTES
+    for name, value in artifacts.items():
+        raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+        if len(raw) > room:
+            raw = f"[{len(raw)} bytes left out: artifacts may have {_ARTIFACT_BYTES} bytes together]".encode()
+        room -= len(raw)
+        kept[_text(name, 200)] = raw
+    return kept
 
 
 def _printed() -> dict[str, str]:

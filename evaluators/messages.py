@@ -22,7 +22,8 @@ class Limits(msgspec.Struct, frozen=True):
 class Setup(msgspec.Struct, frozen=True):
     """Host to slot, once: how to build the sandbox.
 
-    ``hidden`` are paths no candidate may see; ``scratch`` is an empty folder for candidates where they cannot have a private file system.
+    ``hidden`` are paths no candidate may see; ``scratch`` is an empty folder for candidates that
+    cannot have a private file system, else empty.
     """
 
     namespaces: bool

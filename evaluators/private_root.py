@@ -48,7 +48,8 @@ def build(kernel: Kernel, readable: Iterable[str], hidden: Iterable[str], scratc
     _writable_folders(kernel, scratch_mb)
     _processes(kernel)
     for path in sorted(concealed):
-        _conceal(kernel, path)
+        if not any(shown == path or shown.startswith(path.rstrip("/") + "/") for shown in real):
+            _conceal(kernel, path)
     kernel.detach(_OLD)
     Path(_OLD).rmdir()
     kernel.mount("none", "/", flags=Mount(32) | Mount.BIND | Mount.READ_ONLY | _SEALED)
@@ -93,12 +94,6 @@ def _processes(kernel: Kernel) -> None:
 
 
 def _conceal(kernel: Kernel, path: str) -> None:
-    """Cover a folder that lies inside a readable one; a folder that holds one cannot be covered."""
-    if not os.path.isdir(path) or any(mount.startswith(path + "/") for mount in _mount_points()) or path == "/":
-        return
-    kernel.mount("tmpfs", path, "tmpfs", _SEALED | Mount.READ_ONLY, "size=4k,mode=000")
-
-
-def _mount_points() -> list[str]:
-    with open("/proc/self/mountinfo") as table:
-        return [line.split()[4] for line in table]
+    """Cover a folder that lies inside a readable one."""
+    if Path(path).is_dir():
+        kernel.mount("tmpfs", path, "tmpfs", _SEALED | Mount.READ_ONLY, "size=4k,mode=000")

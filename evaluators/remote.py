@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -30,13 +31,17 @@ class SupervisorLost(Exception):
 
 
 class Supervisor:
-    """The judge's line to the process that starts and ends candidates."""
+    """The judge's line to the process that starts and ends candidates.
+
+    ``lost`` says why the line is broken; a problem's judge might have swallowed the exception.
+    """
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._control.settimeout(_END_SECONDS)
         self._decoder = msgspec.msgpack.Decoder(Ended)
         self._end = msgspec.msgpack.encode(End())
+        self.lost = ""
 
     def spawn(self, cpu_s: int) -> socket.socket:
         """Start a candidate process; return the socket to it at once."""
@@ -45,7 +50,8 @@ class Supervisor:
             socket.send_fds(self._control, [msgspec.msgpack.encode(Spawn(cpu_s))], [theirs.fileno()])
         except OSError as error:
             ours.close()
-            raise SupervisorLost(str(error)) from error
+            self.lost = str(error)
+            raise SupervisorLost(self.lost) from error
         finally:
             theirs.close()
         return ours
@@ -56,7 +62,8 @@ class Supervisor:
             self._control.send(self._end)
             return self._decoder.decode(self._control.recv(_MESSAGE_BYTES))
         except (OSError, msgspec.MsgspecError) as error:
-            raise SupervisorLost(str(error)) from error
+            self.lost = str(error)
+            raise SupervisorLost(self.lost) from error
 
 
 class RemoteCandidate:
@@ -73,17 +80,22 @@ class RemoteCandidate:
         self._job, self._limits, self._supervisor = job, limits, supervisor
         self._seconds_left = job.timeout_s
         self._built: dict[str, list[Any]] = {}
-        self._busy = False
+        self._process: _Process | None = None
+
+    def close(self) -> None:
+        """End a session that ``evaluate`` left open."""
+        if self._process:
+            self._finish(self._process)
 
     def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
         """See ``Candidate.call``."""
-        with self._process(timeout_s) as process:
+        with self._started(timeout_s) as process:
             return process.load(self._order([int(Request.CALL), [function, args, kwargs]]))
 
     @contextmanager
     def session(self, timeout_s: float | None = None) -> Iterator[RemoteSession]:
         """See ``Candidate.session``."""
-        with self._process(timeout_s) as process:
+        with self._started(timeout_s) as process:
             process.load(self._order(None))
             yield RemoteSession(process)
 
@@ -102,7 +114,7 @@ class RemoteCandidate:
     def _run(self, command: Sequence[str], stdin: bytes, timeout_s: float | None, keep: bool) -> Finished:
         max_bytes = self._limits.output_mb << 20
         request = [int(Request.RUN), [list(command), np.frombuffer(stdin, np.uint8), keep, max_bytes]]
-        with self._process(timeout_s) as process:
+        with self._started(timeout_s) as process:
             answer = process.load(self._order(request, entry=""))
             seconds = process.seconds
         try:
@@ -123,18 +135,21 @@ class RemoteCandidate:
         }
 
     @contextmanager
-    def _process(self, timeout_s: float | None) -> Iterator[_Process]:
-        if self._busy:
+    def _started(self, timeout_s: float | None) -> Iterator[_Process]:
+        if self._process:
             raise RuntimeError("a session of this candidate is still open; only one process at a time")
         if self._seconds_left <= 0:
             raise CandidateTimedOut(f"the program used up its {self._job.timeout_s:g} s")
-        self._busy = True
-        process = _Process(self._supervisor, self._limits, self._seconds_left, timeout_s)
+        process = self._process = _Process(self._supervisor, self._limits, self._seconds_left, timeout_s)
         try:
             yield process
         finally:
+            self._finish(process)
+
+    def _finish(self, process: _Process) -> None:
+        if self._process is process:
+            self._process = None
             self._seconds_left -= process.seconds
-            self._busy = False
             ended = process.end()
             self.clean = self.clean and ended.clean
             self.log = (self.log + _text(ended))[:_LOG_CHARACTERS]
@@ -181,7 +196,7 @@ class _Process:
         self._ended: Ended | None = None
         self.seconds = 0.0
         self.call_seconds = 0.0
-        self._channel = Channel(supervisor.spawn(int(seconds_left) + 2), limits.memory_mb << 20)
+        self._channel = Channel(supervisor.spawn(_cpu_seconds(seconds_left, limits)), limits.memory_mb << 20)
 
     def load(self, order: dict[str, Any]) -> Any:
         """Load the program and return the answer to the request that ``order`` carries."""
@@ -231,6 +246,11 @@ class _Process:
             self._channel.send(id, code, value, deadline)
         except NotData as error:
             raise TypeError(f"arguments for a candidate must be plain data: {error}") from error
+
+
+def _cpu_seconds(seconds: float, limits: Limits) -> int:
+    """Return a bound on the CPU time of one process, for the case that nobody watches the clock."""
+    return math.ceil(seconds + 1) * min(limits.processes, os.cpu_count() or 1)
 
 
 def _result(frame: Frame, id: int) -> Any:

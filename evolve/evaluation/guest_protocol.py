@@ -178,7 +178,7 @@ class GuestLink:
         loop = asyncio.get_running_loop()
         while have < wanted:
             try:
-                count = await loop.sock_recv_into(self._socket, view[have:])  # type: ignore[arg-type]
+                count = await loop.sock_recv_into(self._socket, view[have:])
             except OSError as error:
                 raise SandboxUnavailable(f"The sandbox process is gone: {error}") from error
             if not count:

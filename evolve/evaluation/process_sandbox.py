@@ -114,7 +114,7 @@ class ProcessSandbox:
         return _does_not_protect(self._isolation, self._refusal) if self._slot else ["The sandbox is not started."]
 
     async def _start(self) -> None:
-        slot = await _Slot.launch(self._python)
+        slot = await _Slot.launch(self._python, private_scratch=self._namespaces)
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await slot.link.send(self._setup(slot))
@@ -173,12 +173,12 @@ class _Slot:
         self._process, self._host, self._life, self._output = process, host, life, output
 
     @classmethod
-    async def launch(cls, python: str) -> _Slot:
+    async def launch(cls, python: str, private_scratch: bool) -> _Slot:
         """Start the first process of a slot. Raises SandboxUnavailable."""
         host, guest = socket.socketpair()
         # Every process of the slot but the candidate holds the other end: it closes when all are gone.
         life, lives = socket.socketpair()
-        output = tempfile.TemporaryFile("ab+")
+        output = tempfile.TemporaryFile("ab+")  # noqa: SIM115 - closed with the slot
         script, libraries = bundled("evaluators") / "__main__.py", _library_folders()
         arguments = ["-P", "-s", str(script), str(guest.fileno()), str(os.getpid()), *libraries]
         try:
@@ -202,7 +202,8 @@ class _Slot:
             lives.close()
         host.setblocking(False)
         life.setblocking(False)
-        return cls(process, host, life, tempfile.mkdtemp(prefix="evolve-slot-"), output)
+        scratch = "" if private_scratch else tempfile.mkdtemp(prefix="evolve-slot-")
+        return cls(process, host, life, scratch, output)
 
     async def close(self) -> None:
         """Kill the slot and wait until every process of it is gone."""
@@ -214,7 +215,8 @@ class _Slot:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await asyncio.get_running_loop().sock_recv(self._life, 1)
         self._life.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
     def words(self) -> str:
         """Return the last of what the slot printed, once; for errors."""
