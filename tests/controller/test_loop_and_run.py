@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import SEED, AskAndAdd, InProcessExecutor, Nudge, make_parts, no_view, run_info, write_problem
+from controller_support import SEED, AskAndAdd, InProcessExecutor, Nudge, make_parts, no_view, run_info, write_problem
 
 from evolve.controller.loop import Loop
 from evolve.controller.run import Parts, Result, resume_run, start_run

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import AskAndAdd, InProcessExecutor, Nudge, make_parts, no_view, run_info
+from controller_support import AskAndAdd, InProcessExecutor, Nudge, make_parts, no_view, run_info
 from test_loop_and_run import KeptStore
 
 from evolve.controller.replay import Difference, Replay

@@ -1,0 +1,3 @@
+from cli_support import evolve
+
+__all__ = ["evolve"]
