@@ -17,7 +17,8 @@ SMALL = ("budget.evaluations=12", "budget.wall_s=60")
 
 def test_help_lists_every_command(evolve: Command) -> None:
     shown = evolve("--help").stdout
-    for command in (
+    commands = ("run", "resume", "replay", "eval", "check", "new", "runs", "show", "best", "export", "doctor", "bench")
+    for command in commands:
         "run",
         "resume",
         "replay",
@@ -66,7 +67,7 @@ def test_eval_of_valid_programs_succeeds(evolve: Command) -> None:
     [
         (("circle_pakcing", "."), "'circle_packing'"),
         (("circle_packing", "missing.py"), "missing.py"),
-        (("circle_packing", ".", "--param", "m=5"), "'n'"),
+        (("circle_packing", ".", "--param", "m=5"), "Known: n"),
         (("circle_packing", ".", "--param", "n"), "NAME=VALUE"),
         (("circle_packing", ".", "--stage", "ful"), "'full'"),
     ],
@@ -178,7 +179,7 @@ def test_equal_seeds_give_identical_runs_with_one_worker(evolve: Command) -> Non
         rows = lines(evolve("export", name, "--no-files"))
         marks.append([{key: row[key] for key in row if key != "seconds"} for row in rows])
     assert marks[0] == marks[1]
-    assert len(marks[0]) > 60
+    assert len(marks[0]) >= 60
 
 
 def test_a_judge_that_changed_since_is_refused(evolve: Command, tmp_path: Path) -> None:
