@@ -146,9 +146,8 @@ class Reader:
         if files is None:
             return {}
         hashes = {path: bytes.fromhex(name) for path, name in self._json(files).items()}
-        kept = dict(
-            self._connection.execute(select(blobs.c.hash, blobs.c.base).where(blobs.c.hash.in_(hashes.values())))
-        )
+        query_bases = select(blobs.c.hash, blobs.c.base).where(blobs.c.hash.in_(hashes.values()))
+        kept = {row.hash: row.base for row in self._connection.execute(query_bases)}
         return {path: kept[name] or name for path, name in hashes.items()}
 
     def _require(self, run: int, step: int) -> None:
