@@ -147,7 +147,7 @@ def _editable_lines(program: Sequence[str]) -> list[int]:
 def _perturbed(number: str, rng: np.random.Generator) -> str:
     if re.fullmatch(r"\d+", number):
         step = int(rng.integers(1, 4)) * (1 if rng.random() < 0.5 else -1)
-        return str(abs(int(number) + step))
+        return str(int(number) + step if int(number) + step >= 0 else int(number) - step)
     return repr(float(number) * float(np.exp(rng.normal(0.0, 0.3))) or 0.5)
 
 
