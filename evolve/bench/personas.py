@@ -147,7 +147,7 @@ def _editable_lines(program: Sequence[str]) -> list[int]:
 def _perturbed(number: str, rng: np.random.Generator) -> str:
     if re.fullmatch(r"\d+", number):
         step = int(rng.integers(1, 4)) * (1 if rng.random() < 0.5 else -1)
-        return str(abs(int(number) + step))
+        return str(int(number) + step if int(number) + step >= 0 else int(number) - step)
     return repr(float(number) * float(np.exp(rng.normal(0.0, 0.3))) or 0.5)
 
 
@@ -163,7 +163,7 @@ def _diff(prompt: Prompt, index: int, line: str) -> str:
 def _unique_context(program: Sequence[str], index: int) -> tuple[int, int]:
     """Return the fewest lines around ``index`` that occur once, kept inside the block while possible."""
     first, stop = index, index + 1
-    while _occurrences(program, program[first:stop]) > 1 and (first > 0 or stop < len(program)):
+    while _is_ambiguous(program, program[first:stop]) and (first > 0 or stop < len(program)):
         grows_up = first > 0 and START not in program[first - 1]
         if grows_up and (stop - index > index - first or stop == len(program) or END in program[stop]):
             first -= 1
@@ -174,9 +174,10 @@ def _unique_context(program: Sequence[str], index: int) -> tuple[int, int]:
     return first, stop
 
 
-def _occurrences(program: Sequence[str], part: Sequence[str]) -> int:
-    """Count substrings, as clients do that do not match whole lines."""
-    return "\n".join(program).count("\n".join(part))
+def _is_ambiguous(program: Sequence[str], part: Sequence[str]) -> bool:
+    """Whether the part occurs again, as a substring even: some clients do not match whole lines."""
+    text, wanted = "\n".join(program), "\n".join(part)
+    return text.find(wanted, text.find(wanted) + 1) >= 0
 
 
 def _fenced(lines: Sequence[str], path: str | None, info: str = "") -> str:

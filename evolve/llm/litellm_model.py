@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from evolve.domain.proposal import Completion, Message, Request
 from evolve.errors import ConfigurationError, ModelError
 from evolve.llm.openai_client import Answer, CallFailed, OpenAiClient, storable
+from evolve.llm.prices import Price, listed_price
 
 _SPOKEN_DIRECTLY = ("openai", "hosted_vllm", "openai_like", "custom_openai", "lm_studio", "llamafile")
 _LONGEST_WAIT_S = 120.0
@@ -23,7 +24,7 @@ class LiteLlmModel:
 
     With an ``api_base`` and an OpenAI-compatible prefix (``openai/NAME``, ``hosted_vllm/NAME``,
     ...) requests go straight to that server, which costs a fraction of the processor time and
-    needs no litellm unless a price must be looked up. Everything else goes through litellm.
+    needs no litellm. Everything else goes through litellm.
 
     Rate limits, server errors, timeouts and lost connections are retried; what a retry cannot
     mend (a wrong key, an unknown model, a bad request) raises ModelError at once.
@@ -55,8 +56,6 @@ class LiteLlmModel:
         input_usd_per_million: float | None = None,
         output_usd_per_million: float | None = None,
     ) -> None:
-        if (input_usd_per_million is None) != (output_usd_per_million is None):
-            raise ConfigurationError("Set both llm.input_usd_per_million and llm.output_usd_per_million, or neither.")
         if api_base is not None and not api_base.startswith(("http://", "https://")):
             raise ConfigurationError(f"llm.api_base: expected http://HOST:PORT/v1 or https://..., found {api_base!r}.")
         self.name = model
@@ -64,7 +63,7 @@ class LiteLlmModel:
         sent = {"temperature": temperature, "max_tokens": max_tokens}
         self._settings = {name: value for name, value in sent.items() if value is not None}
         self._timeout_s, self._retries, self._backoff_s = timeout_s, retries, backoff_s
-        self._own_price = _per_token(input_usd_per_million, output_usd_per_million)
+        self._own_price = Price.per_million(input_usd_per_million, output_usd_per_million)
         self._price = self._own_price
         self._price_is_settled = self._own_price is not None
         self._client: OpenAiClient | None = None
@@ -82,7 +81,9 @@ class LiteLlmModel:
     async def complete(self, request: Request) -> Completion:
         """Send a request. Raises ModelError when it failed for good, ConfigurationError before it was sent."""
         if not self._price_is_settled:
-            await self._settle_price()
+            self._settle_price()
+        if not self._is_direct() and self._litellm is None:
+            self._litellm = await asyncio.to_thread(_load_litellm)
         started = time.monotonic()
         answer = await self._until_answered(request)
         return Completion(
@@ -160,11 +161,10 @@ class LiteLlmModel:
 
     # ── everybody else ────────────────────────────────────────────────────────────────────────
     async def _through_litellm(self, request: Request) -> Answer:
-        litellm = await self._loaded()
         import openai  # litellm's errors are subclasses of openai's
 
         try:
-            response = await litellm.acompletion(
+            response = await self._litellm.acompletion(
                 model=self.name,
                 messages=[{"role": message.role, "content": message.content} for message in request.messages],
                 api_base=self._api_base,
@@ -181,36 +181,20 @@ class LiteLlmModel:
             raise CallFailed(f"{type(error).__name__}: {error}") from error
         return _answer_of(response)
 
-    async def _loaded(self) -> Any:
-        if self._litellm is None:
-            self._litellm = await asyncio.to_thread(_load_litellm)
-        return self._litellm
-
     # ── money ─────────────────────────────────────────────────────────────────────────────────
-    async def _settle_price(self) -> None:
-        local = self._api_base is not None and _is_local(self._api_base)
-        if not local:
-            litellm = await self._loaded()
-            self._price = _listed_price(litellm.model_cost, self.name)
-            if self._price is None:
-                raise ConfigurationError(
-                    f"Model {self.name!r}: no price is known, so its cost cannot be bounded. "
-                    "Set llm.input_usd_per_million and llm.output_usd_per_million (0 if it is free)."
-                )
+    def _settle_price(self) -> None:
+        self._price = listed_price(self.name)
+        if self._price is None and not (self._api_base and _is_local(self._api_base)):
+            raise ConfigurationError(
+                f"Model {self.name!r}: no price is known, so its cost cannot be bounded. "
+                "Set llm.input_usd_per_million and llm.output_usd_per_million (0 if it is free)."
+            )
         self._price_is_settled = True
 
     def _cost_usd(self, answer: Answer) -> float:
         if answer.usd is not None and self._own_price is None:
             return answer.usd
-        if self._price is None:
-            return 0.0
-        return answer.prompt_tokens * self._price[0] + answer.completion_tokens * self._price[1]
-
-
-def _per_token(input_usd: float | None, output_usd: float | None) -> tuple[float, float] | None:
-    if input_usd is None or output_usd is None:
-        return None
-    return input_usd / 1e6, output_usd / 1e6
+        return self._price.of(answer.prompt_tokens, answer.completion_tokens) if self._price else 0.0
 
 
 def _is_local(address: str) -> bool:
@@ -220,13 +204,6 @@ def _is_local(address: str) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return "." not in host or host.endswith((".local", ".internal", ".lan"))
-
-
-def _listed_price(listed: dict[str, Any], name: str) -> tuple[float, float] | None:
-    entry = listed.get(name) or listed.get(name.partition("/")[2])
-    if entry is None or "input_cost_per_token" not in entry:
-        return None
-    return float(entry["input_cost_per_token"]), float(entry.get("output_cost_per_token", 0.0))
 
 
 def _answer_of(response: Any) -> Answer:

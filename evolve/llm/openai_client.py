@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _LARGEST_BODY = 64 * 2**20
 _TRANSIENT_STATUS = {408, 409, 425, 429}
 _CHARS_PER_TOKEN = 4
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class CallFailed(Exception):
@@ -93,7 +95,7 @@ def read_answer(body: dict[str, Any], request: Request) -> Answer:
 
 def storable(text: str) -> str:
     """Return the text with what no database or file can hold (lone surrogates, NUL) replaced by U+FFFD."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 class OpenAiClient:

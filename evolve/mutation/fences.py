@@ -12,6 +12,7 @@ from evolve.domain.blocks import split_lines, without_ending
 _OPENING = re.compile(r"^( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$")
 _LABEL = re.compile(r"^\W*(?:file|path|file ?name)\W*[:=]\W*?([^\s\"'`*:=].*)$", re.IGNORECASE)
 _DECORATION = "`*\"'#<>: \t"
+_LONGEST_PATH_LINE = 300
 _THINKING, _THOUGHT = "<think>", "</think>"
 
 
@@ -97,6 +98,8 @@ def path_in_line(line: str, known: Collection[str]) -> str | None:
     """
     if line.strip() in known:
         return line.strip()
+    if len(line) > _LONGEST_PATH_LINE:
+        return None
     labelled = _LABEL.match(line)
     word = _plain(labelled[1] if labelled else line)
     if labelled or word in known or (not re.search(r"\s", word) and _like_a_file(word, known)):

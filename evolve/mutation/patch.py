@@ -48,6 +48,8 @@ from evolve.errors import ProblemError, ProposalRejected, nearest
 from evolve.mutation.fences import answer_lines, is_fence, last_text, path_in_info, path_in_line
 
 NARROWEST = 7
+LARGEST_FILE = 200_000
+"""Characters. Every later prompt pays for them, and CPython 3.11 can be crashed by compiling megabytes."""
 _MARKER = re.compile(r"^(?:(<{7,}) SEARCH|(={7,})|(>{7,}) REPLACE)[ \t]*$")
 _NEARLY = re.compile(r"^\s*(?:<{3,}\s*SEARCH|>{3,}\s*REPLACE)\b")
 _SHOWN_LINES = 12
@@ -171,7 +173,7 @@ def apply(patch: Patch, files: Mapping[str, str], is_editable: Callable[[str], b
     """Return the files with every block applied; ``files`` stay as they are.
 
     Raises ProposalRejected with search_not_found, search_ambiguous, outside_block, markers_changed,
-    empty_search, unknown_file, read_only_file, not_text or unchanged.
+    empty_search, unknown_file, read_only_file, not_text, too_large or unchanged.
     """
     changed = dict(files)
     path: str | None = None
@@ -310,6 +312,7 @@ def check(parent: Mapping[str, str], child: Mapping[str, str], is_editable: Call
         if not is_editable(path):
             raise ProposalRejected("read_only_file", f"{path!r} must not change.")
         _check_text(path, after)
+        _check_size(path, len(before), len(after))
         reason = only_blocks_changed(before, after, path)
         if reason:
             raise ProposalRejected("outside_block" if _same_markers(before, after) else "markers_changed", reason)
@@ -324,6 +327,12 @@ def _check_text(path: str, text: str) -> None:
         raise ProposalRejected("not_text", f"{path}: contains a NUL character.")
 
 
+def _check_size(path: str, before: int, after: int) -> None:
+    limit = max(LARGEST_FILE, 2 * before)
+    if after > limit:
+        raise ProposalRejected("too_large", f"{path}: {after} characters; at most {limit} are kept.")
+
+
 def _same_markers(before: str, after: str) -> bool:
     try:
         kept = [line for line in outside(after) if is_marker(line)]
@@ -333,9 +342,12 @@ def _same_markers(before: str, after: str) -> bool:
 
 
 def check_syntax(parent: Mapping[str, str], child: Mapping[str, str]) -> None:
-    """Raise ProposalRejected(syntax_error) with the line if a changed ``.py`` file does not compile."""
+    """Raise ProposalRejected(syntax_error) with the line if a changed ``.py`` file does not compile.
+
+    Nothing is executed. Files above LARGEST_FILE are left to the sandbox.
+    """
     for path, text in child.items():
-        if not path.endswith(".py") or parent.get(path) == text:
+        if not path.endswith(".py") or parent.get(path) == text or len(text) > LARGEST_FILE:
             continue
         try:
             with warnings.catch_warnings():

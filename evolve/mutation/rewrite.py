@@ -72,7 +72,7 @@ def parse_rewrite(
     """Return the files with those of the answer in their place.
 
     Raises ProposalRejected with no_code, truncated, ambiguous_code, unknown_file, read_only_file,
-    markers_changed, outside_block, not_text or unchanged.
+    markers_changed, outside_block, not_text, too_large or unchanged.
     """
     found = fences(answer_lines(answer))
     if not found:
