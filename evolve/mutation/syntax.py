@@ -15,7 +15,8 @@ from evolve.mutation import expression_edits as expressions
 from evolve.mutation import statement_edits as statements
 from evolve.mutation.edits import Bench, Edit, apply, overlaps
 from evolve.mutation.numbers import TextNumber, perturbed, text_numbers, write_number
-from evolve.mutation.python_sites import UNPARSABLE, Analysis, AnalysisCache
+from evolve.mutation.python_analysis import UNPARSABLE, AnalysisCache
+from evolve.mutation.python_sites import Analysis
 
 Kind = Callable[[Bench], Edit | None]
 
