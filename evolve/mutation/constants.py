@@ -9,7 +9,8 @@ from evolve.domain.problem import Problem
 from evolve.mutation.edits import Edit, Fragment, Splice, apply
 from evolve.mutation.numbers import Number, text_numbers, write_number
 from evolve.mutation.precedence import Precedence, precedence
-from evolve.mutation.python_sites import AnalysisCache, number_value
+from evolve.mutation.python_analysis import AnalysisCache
+from evolve.mutation.python_sites import number_value
 
 
 @dataclass(frozen=True, slots=True)

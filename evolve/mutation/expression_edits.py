@@ -321,9 +321,7 @@ def branch(bench: Bench) -> Edit | None:
     site = _growable(bench)
     if site is None:
         return None
-    left, right = _term(bench, site), _term(bench, site)
-    token = bench.pick(_COMMON_ORDERINGS)
-    condition = left.fit(Precedence.BIT_OR) + b" " + token + b" " + right.fit(Precedence.BIT_OR)
+    condition = _condition(bench, site)
     kept, other = bench.fragment(site.node), _variation(bench, site)
     if bench.chance(0.3):
         kept, other = other, kept
@@ -333,6 +331,14 @@ def branch(bench: Bench) -> Edit | None:
         return bench.replace("where", site, Fragment(numpy.encode() + b".where(" + arguments + b")", Precedence.ATOM))
     data = kept.fit(Precedence.OR) + b" if " + condition + b" else " + other.fit(Precedence.LAMBDA)
     return bench.replace("conditional", site, Fragment(data, Precedence.TERNARY))
+
+
+def _condition(bench: Bench, site: Site) -> bytes:
+    """Return ``x < c`` or, less often, a comparison of two terms."""
+    left = _term(bench, site)
+    right = number(random_constant(bench.rng)) if bench.chance(0.6) else _term(bench, site)
+    token = bench.pick(_COMMON_ORDERINGS)
+    return left.fit(Precedence.BIT_OR) + b" " + token + b" " + right.fit(Precedence.BIT_OR)
 
 
 def _variation(bench: Bench, site: Site) -> Fragment:

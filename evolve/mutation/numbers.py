@@ -76,7 +76,7 @@ def round_float(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-_COMMON: tuple[Number, ...] = (0.01, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 10)
+_COMMON: tuple[Number, ...] = (0.01, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 10, 20, 50, 100)
 
 
 def perturbed(value: Number, rng: np.random.Generator, *, whole: bool) -> Number:

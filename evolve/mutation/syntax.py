@@ -15,7 +15,8 @@ from evolve.mutation import expression_edits as expressions
 from evolve.mutation import statement_edits as statements
 from evolve.mutation.edits import Bench, Edit, apply, overlaps
 from evolve.mutation.numbers import TextNumber, perturbed, text_numbers, write_number
-from evolve.mutation.python_sites import UNPARSABLE, Analysis, AnalysisCache
+from evolve.mutation.python_analysis import UNPARSABLE, AnalysisCache
+from evolve.mutation.python_sites import Analysis
 
 Kind = Callable[[Bench], Edit | None]
 
@@ -39,12 +40,12 @@ KINDS: tuple[Weighted, ...] = (
     Weighted(expressions.swap_operands, 3.0),
     Weighted(expressions.replace_by_part, 8.0),
     Weighted(expressions.simplify_to_constant, 2.0),
-    Weighted(expressions.wrap_in_function, 8.0),
-    Weighted(expressions.power, 4.0),
+    Weighted(expressions.wrap_in_function, 6.0),
+    Weighted(expressions.power, 3.0),
     Weighted(expressions.combine, 14.0),
-    Weighted(expressions.branch, 6.0),
+    Weighted(expressions.branch, 10.0),
     Weighted(expressions.transplant_expression, 8.0),
-    Weighted(statements.delete_statement, 4.0),
+    Weighted(statements.delete_statement, 2.0),
     Weighted(statements.duplicate_statement, 1.0),
     Weighted(statements.move_statement, 1.0),
     Weighted(statements.transplant_statement, 3.0),

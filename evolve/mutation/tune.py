@@ -14,7 +14,7 @@ from evolve.errors import ProposalRejected
 from evolve.interfaces import Context, Draft
 from evolve.mutation.constants import Literal, literals, rewritten
 from evolve.mutation.numbers import Number, write_number
-from evolve.mutation.python_sites import AnalysisCache
+from evolve.mutation.python_analysis import AnalysisCache
 from evolve.mutation.tune_session import Axis, Origin, Sample, Session, Vector
 
 _SAMPLES = 8

@@ -8,7 +8,8 @@ import pytest
 from odd_programs import MARKED, PROGRAMS, UNICODE, WEIRD
 
 from evolve.mutation.precedence import Precedence, precedence
-from evolve.mutation.python_sites import UNPARSABLE, Analysis, AnalysisCache, analyse, number_value
+from evolve.mutation.python_analysis import UNPARSABLE, AnalysisCache, analyse
+from evolve.mutation.python_sites import Analysis, number_value
 from evolve.mutation.regions import editable_regions, split_lines
 
 

@@ -21,7 +21,7 @@ from evolve.mutation import expression_edits as expressions
 from evolve.mutation import statement_edits as statements
 from evolve.mutation.edits import Bench, Edit, Fragment, Splice, apply, overlaps
 from evolve.mutation.precedence import Precedence
-from evolve.mutation.python_sites import analyse
+from evolve.mutation.python_analysis import analyse
 from evolve.mutation.regions import editable_regions, split_lines
 from evolve.mutation.syntax import KINDS, Kind, Syntax, Weighted, compiles
 
