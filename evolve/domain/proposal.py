@@ -156,7 +156,7 @@ class Attempt:
     """A finished attempt as the store gives it back, in ``sequence`` order.
 
     ``program`` carries no files (load them by step), so ``fingerprint`` is given beside it, empty
-    without a program; ``evaluation`` is the last one.
+    without a program; ``evaluation`` is the last one that was not sealed, as the search was told.
     """
 
     selected: Selected

@@ -10,6 +10,7 @@ from typing import Any
 
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.program import Program
+from evolve.domain.problem import SEALED
 from evolve.domain.proposal import (
     Applied,
     Attempt,
@@ -51,8 +52,10 @@ class _Step:
 
     def attempt(self, finished: Finished) -> Attempt:
         program = replace(self.program, files={}) if self.program else None
-        last = replace(self.evaluations[-1], artifacts={}) if self.evaluations else None
-        return Attempt(self.selected, program, last, finished, self.cost_usd)
+        told = [evaluation for evaluation in self.evaluations if evaluation.stage != SEALED]
+        last = replace(told[-1], artifacts={}) if told else None
+        fingerprint = self.program.fingerprint if self.program else ""
+        return Attempt(self.selected, program, last, finished, self.cost_usd, fingerprint)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, distinct, func, s
 
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
+from evolve.domain.problem import SEALED
 from evolve.domain.proposal import (
     Attempt,
     Choice,
@@ -72,15 +73,19 @@ class Reader:
         rows = self._connection.execute(query.order_by(proposals.c.sequence).limit(_CHUNK)).all()
         steps = [row.step for row in rows]
         made = self._programs(run, steps, with_files=False)
-        verdicts = self._evaluations(run, steps, complete=False)
+        marks = self._fingerprints(run, steps)
+        verdicts = {
+            step: _last_of_search(found) for step, found in self._evaluations(run, steps, complete=False).items()
+        }
         costs = self._costs(run, steps)
         return [
             Attempt(
                 selected=_selected(row),
                 program=made.get(row.step),
-                evaluation=verdicts[row.step][-1] if row.step in verdicts else None,
+                evaluation=verdicts.get(row.step),
                 finished=self._finished(row),
                 cost_usd=math.fsum(costs.get(row.step, ())),
+                fingerprint=marks.get(row.step, ""),
             )
             for row in rows
         ]
@@ -196,6 +201,14 @@ class Reader:
                 found[step] = Program(step, texts, _numbers(parents), self._json(detail))
         return found
 
+    def _fingerprints(self, run: int, steps: Sequence[int]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        query = select(programs.c.step, programs.c.fingerprint)
+        for chunk in _chunks(steps):
+            rows = self._connection.execute(query.where(programs.c.run == run, programs.c.step.in_(chunk)))
+            found.update((step, mark.hex()) for step, mark in rows)
+        return found
+
     def _files(self, hashes: Mapping[str, str]) -> dict[str, str]:
         contents = self.blobs([bytes.fromhex(name) for name in hashes.values()])
         return {path: decode(contents[bytes.fromhex(name)]) for path, name in hashes.items()}
@@ -306,3 +319,8 @@ def _numbers(cell: str) -> tuple[int, ...]:
 
 def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+
+
+def _last_of_search(evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    """Return what the search was told: the sealed stage comes after it, and is not for it to know."""
+    return next((evaluation for evaluation in reversed(evaluations) if evaluation.stage != SEALED), None)

@@ -121,6 +121,7 @@ programs = Table(
     metadata,
     Column("run", Integer, primary_key=True, autoincrement=False),
     Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", LargeBinary(16), nullable=False),
     Column("parents", String, nullable=False),
     Column("detail", LargeBinary, nullable=False),
     Column("files", LargeBinary, nullable=False),

@@ -43,7 +43,7 @@ _LEFT_OUT = {"key", *_ANSWER, *_ENDING}
 _INSERTED = {  # parents first, for their foreign keys
     blobs: ("hash", "base", "data"),
     proposals: tuple(c.name for c in proposals.columns if c.name not in _LEFT_OUT),
-    programs: ("run", "step", "parents", "detail", "files"),
+    programs: ("run", "step", "fingerprint", "parents", "detail", "files"),
     completions: tuple(c.name for c in completions.columns if c.name not in _LEFT_OUT),
     evaluations: tuple(c.name for c in evaluations.columns if c.name != "key"),
     metrics: tuple(c.name for c in metrics.columns),
@@ -209,7 +209,8 @@ class Batch:
         files = to_json({path: name.hex() for path, name in self._files(program).items()})
         detail = to_json(program.detail)
         parents = ",".join(map(str, program.parents))
-        row = (self._run, program.step, parents, self._packer.pack(detail), self._packer.pack(files))
+        mark = bytes.fromhex(program.fingerprint)
+        row = (self._run, program.step, mark, parents, self._packer.pack(detail), self._packer.pack(files))
         self._inserts[programs].append(row)
 
     def _evaluated(self, record: Evaluated) -> None:

@@ -99,6 +99,7 @@ def _attempts() -> None:
         "programs",
         sa.Column("run", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("step", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(length=16), nullable=False),
         sa.Column("parents", sa.String(), nullable=False),
         sa.Column("detail", sa.LargeBinary(), nullable=False),
         sa.Column("files", sa.LargeBinary(), nullable=False),
