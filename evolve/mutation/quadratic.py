@@ -18,7 +18,8 @@ def model_step(points: Matrix, losses: Vector) -> Vector | None:
     """Return the step from the origin to the minimum of a quadratic fitted to the best points.
 
     The idea of lq-CMA-ES (Hansen, arXiv:1904.06043): ``points`` (n, d) are results in units of the
-    current distribution, ``losses`` (n,) their finite values. None while there are too few.
+    current distribution, ``losses`` (n,) their finite values. None while there are too few of them
+    or when they are all the same.
     """
     count, dimensions = points.shape
     pairs = _pairs(count, dimensions)
@@ -26,12 +27,18 @@ def model_step(points: Matrix, losses: Vector) -> Vector | None:
         return None
     coefficients = 1 + dimensions + len(pairs[0])
     best = np.argsort(losses, kind="stable")[: int(2 * coefficients)]
-    features = _features(points[best], pairs)
-    weights = np.linspace(1.0, 0.1, len(best))[:, None]
-    fit: Vector = np.linalg.lstsq(features * weights, losses[best] * weights[:, 0], rcond=1e-10)[0].astype(np.float64)
-    if not np.all(np.isfinite(fit)):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        heights = (losses[best] - losses[best[0]]) / (losses[best[-1]] - losses[best[0]])
+    if not np.all(np.isfinite(heights)):
         return None
-    return _newton_step(fit[1 : 1 + dimensions], _curvature(fit[1 + dimensions :], pairs, dimensions))
+    weights = np.linspace(1.0, 0.1, len(best))
+    try:
+        fit: Vector = np.linalg.lstsq(
+            _features(points[best], pairs) * weights[:, None], heights * weights, rcond=1e-10
+        )[0]
+        return _newton_step(fit[1 : 1 + dimensions], _curvature(fit[1 + dimensions :], pairs, dimensions))
+    except np.linalg.LinAlgError:
+        return None
 
 
 def _pairs(count: int, dimensions: int) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:

@@ -69,6 +69,7 @@ class Syntax:
     Args:
         mean_edits: mean number of edits per proposal; the number is geometric, at least one.
         max_tries: how many children are made before the proposal is given up.
+        max_bytes: a file longer than this does not grow further.
         cached_files: how many analysed files are remembered.
         kinds: the kinds of edit with their weights.
     """
@@ -81,11 +82,13 @@ class Syntax:
         *,
         mean_edits: float = 1.6,
         max_tries: int = 20,
+        max_bytes: int = 30_000,
         cached_files: int = 512,
         kinds: Sequence[Weighted] = KINDS,
     ) -> None:
         self._stop_probability = 1.0 / max(mean_edits, 1.0)
         self._max_tries = max_tries
+        self._max_bytes = max_bytes
         self._cache = AnalysisCache(cached_files)
         self._kinds = tuple(entry.kind for entry in kinds)
         weights = np.cumsum([entry.weight for entry in kinds])
@@ -103,7 +106,10 @@ class Syntax:
         for _ in range(self._max_tries):
             file = files[int(context.rng.integers(len(files)))]
             edits = self._edits(Bench(file.analysis, lambda: self._donors(context), context.rng))
-            child = apply(file.analysis.data, edits).decode("utf-8")
+            data = apply(file.analysis.data, edits)
+            if len(data) > max(self._max_bytes, len(file.analysis.data)):
+                continue
+            child = data.decode("utf-8")
             if edits and _differs(child, context.parent.program.files[file.path]) and compiles(child):
                 return _draft(context, file.path, child, [edit.note for edit in edits])
         raise ProposalRejected("no_valid_edit", f"none of {self._max_tries} tries gave a new program that compiles")

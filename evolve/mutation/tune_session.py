@@ -24,16 +24,18 @@ Vector = NDArray[np.float64]
 
 _LARGEST = 1e12
 _LARGEST_EXPONENT = 60.0
+_SMALLEST_EXPONENT = -700.0
+_LARGEST_LOSS = 1e300
 _SMALLEST_STEP = 2e-6
 """Below this the six digits that are written can no longer tell two samples apart."""
-
-
 _MODEL_SHARE = 0.4
 """How many samples are taken at the minimum of the model, once there is one."""
 _MODEL_NOISE = 0.05
 """How far around it, relative to the distribution: equal samples would teach nothing."""
 _HISTORY = 400
+"""How many of the last results the model is fitted to."""
 _LATENESS = 1
+"""How many generations late a result still feeds CMA-ES."""
 
 
 class Scale(Enum):
@@ -68,7 +70,7 @@ class Axis:
     def decode(self, coordinate: float) -> Number:
         """Return the constant at a coordinate: finite, and an int if the axis is whole."""
         if self.scale is Scale.LOG:
-            exponent = min(max(coordinate, -_LARGEST_EXPONENT), _LARGEST_EXPONENT)
+            exponent = min(max(coordinate, _SMALLEST_EXPONENT), _LARGEST_EXPONENT)
             return math.copysign(min(math.exp(exponent), _LARGEST), self.start)
         value = min(max(coordinate * self._unit, -_LARGEST), _LARGEST)
         return round(value) if self.whole else value
@@ -200,6 +202,7 @@ class Session:
         Every result feeds the model; only those of the last ``_LATENESS`` generations feed CMA-ES.
         """
         point = np.array(sample.coordinates, dtype=np.float64)
+        loss = max(loss, -_LARGEST_LOSS) if loss < _LARGEST_LOSS else math.inf
         self._told += 1
         if loss < self._best[0]:
             self._best = (loss, point)

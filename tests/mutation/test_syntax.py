@@ -150,6 +150,13 @@ async def test_edits_that_change_nothing_are_given_up() -> None:
     assert caught.value.cause == "no_valid_edit"
 
 
+async def test_long_files_do_not_grow() -> None:
+    operator = Syntax(max_bytes=100)
+    for seed in range(30):
+        draft = await operator.propose(context({"main.py": PLAIN}, seed))
+        assert len(draft.files["main.py"].encode()) <= len(PLAIN.encode())
+
+
 async def test_only_files_that_may_change_do() -> None:
     for seed in range(20):
         files = {"main.py": "x = 1 + 2\n", "judge.py": "y = 3 + 4\n"}

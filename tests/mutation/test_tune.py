@@ -189,7 +189,7 @@ def test_coordinates_decode_to_finite_numbers_and_the_start_to_itself(start: flo
     axis = Axis(start, whole=isinstance(start, int))
     decoded = axis.decode(coordinate)
     assert math.isfinite(decoded) and isinstance(decoded, type(start))
-    if abs(start) < 1e12 and (start == 0 or abs(start) > 1e-20):
+    if abs(start) < 1e12 and (start == 0 or abs(start) > 1e-300):
         assert axis.decode(axis.encode(start)) == pytest.approx(start, rel=1e-9)
 
 
@@ -320,7 +320,20 @@ def test_too_few_points_give_no_model() -> None:
     assert model_step(np.zeros((4, 3)), np.zeros(4)) is None
 
 
-def test_points_without_curvature_give_a_finite_step() -> None:
+def test_equal_losses_give_no_model() -> None:
+    assert model_step(np.random.default_rng(0).normal(size=(40, 3)), np.ones(40)) is None
+
+
+def test_a_slope_gives_a_finite_step_downhill() -> None:
     points = np.random.default_rng(0).normal(size=(40, 3))
-    step = model_step(points, np.ones(40))
+    step = model_step(points, points[:, 0])
     assert step is not None and bool(np.all(np.isfinite(step)))
+    assert step[0] < 0
+
+
+@pytest.mark.parametrize("gain", [1e308, -1e308, 1e-300, 0.0])
+async def test_extreme_gains_do_no_harm(gain: float) -> None:
+    operator, seed = Tune(), exhibit({"main.py": SMALL})
+    for step in range(1, 60):
+        await tuned_once(operator, seed, step, gain if step % 2 else -gain)
+    assert all(math.isfinite(value) for value in values((await operator.propose(at(seed, 99))).files["main.py"]))
