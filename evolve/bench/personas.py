@@ -86,16 +86,19 @@ def _content(message: object) -> str:
 
 
 def _program_fence(found: Sequence[Fence], lines: Sequence[str]) -> Fence | None:
-    """The one under a heading "current program"; else the last with markers; else the longest."""
+    """The last one announced as the current program; else the last with markers; else the longest."""
     code = [fence for fence in found if fence.lines and "SEARCH" not in fence.lines[0]]
-    marked = [fence for fence in code if any(START in line for line in fence.lines)] or code
-    for fence in marked:
-        above = " ".join(lines[max(0, fence.first - 6) : fence.first]).lower()
-        if "current program" in above:
-            return fence
-    if any(START in line for fence in marked for line in fence.lines):
-        return marked[-1]
-    return max(marked, key=lambda fence: len(fence.lines), default=None)
+    marked = [fence for fence in code if any(START in line for line in fence.lines)]
+    announced = [fence for fence in marked or code if "current program" in _announcement(fence, found, lines)]
+    if announced:
+        return announced[-1]
+    return marked[-1] if marked else max(code, key=lambda fence: len(fence.lines), default=None)
+
+
+def _announcement(fence: Fence, found: Sequence[Fence], lines: Sequence[str]) -> str:
+    """Return the last lines of prose above a fence, lower case."""
+    ends = [other.first + len(other.lines) + 2 for other in found if other.first < fence.first]
+    return " ".join(lines[max([fence.first - 6, *ends]) : fence.first]).lower()
 
 
 def _always(reply: Reply) -> Persona:
