@@ -231,8 +231,9 @@ def build_operators(config: Config, *, keyless: bool) -> OperatorMix:
     for name in weights:
         if name not in definitions:
             raise ConfigurationError(f"mutation.weights names no operator {name!r}. {nearest(name, definitions)}")
-    operators = [_make(definitions[name], f"mutation.operators.{name}") for name, weight in weights.items() if weight]
-    return OperatorMix(operators, weights, keyless=keyless)
+    shares = {name: weight for name, weight in weights.items() if weight}
+    operators = [_make(definitions[name], f"mutation.operators.{name}") for name in shares]
+    return OperatorMix(operators, shares, keyless=keyless)
 
 
 def build_executor(config: Config, problem: Problem) -> Executor:

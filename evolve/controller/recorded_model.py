@@ -42,3 +42,6 @@ class RecordedModel:
         self.cost_usd += completion.cost_usd
         await self._journal.write(Completed(self._step, key, completion))
         return completion
+
+    async def close(self) -> None:
+        """Nothing: the wrapped model is shared by all attempts, and closed with the run."""

@@ -49,6 +49,9 @@ class _OnRecord:
             raise ModelError("no recorded answer to this prompt")
         return self._paid[key]
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
 
 class Replay:
     """One replay of one run.

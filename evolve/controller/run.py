@@ -84,7 +84,7 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
     """
     store = parts.open_store()
     try:
-        async with _running(parts.executor):
+        async with _running(parts):
             cascade = Cascade(parts.problem, parts.executor)
             evaluations = await judge_seed(parts.problem, cascade)
             store.create_run(info)
@@ -100,7 +100,7 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
     store = parts.open_store()
     try:
         lease = store.acquire(run, parts.holder, _LEASE_S)
-        async with _running(parts.executor):
+        async with _running(parts):
             return await _Session(parts, store, lease, Cascade(parts.problem, parts.executor)).work(observe)
     finally:
         store.close()
@@ -126,12 +126,14 @@ def _seed_records(problem: Problem, evaluations: Sequence[Evaluation]) -> list[R
 
 
 @asynccontextmanager
-async def _running(executor: Executor) -> AsyncIterator[None]:
-    await executor.start()
+async def _running(parts: Parts) -> AsyncIterator[None]:
+    await parts.executor.start()
     try:
         yield
     finally:
-        await executor.close()
+        await parts.executor.close()
+        if parts.model is not None:
+            await parts.model.close()
 
 
 class _Session:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evolve.domain.evaluation import Evaluation
-from evolve.domain.program import Program
 from evolve.domain.problem import SEALED
+from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Applied,
     Attempt,

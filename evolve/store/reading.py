@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, distinct, func, select
 
 from evolve.domain.evaluation import Evaluation, Outcome
-from evolve.domain.program import Program
 from evolve.domain.problem import SEALED
+from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Attempt,
     Choice,

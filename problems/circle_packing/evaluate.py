@@ -104,7 +104,7 @@ def spread(radii: Floats) -> float:
     return float(scaled.std() / scaled.mean())
 
 
-def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:  # noqa: ARG001 - one stage
+def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
     """Score one packing by the sum of its radii."""
     n = int(params["n"])
     if n < 1:

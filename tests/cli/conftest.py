@@ -1,3 +1,3 @@
-from cli_support import evolve
+from tests.cli.cli_support import evolve
 
 __all__ = ["evolve"]

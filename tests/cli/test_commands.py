@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_support import ROOT, Command, lines
+
+from tests.cli.cli_support import ROOT, Command, lines
 
 SMALL = ("budget.evaluations=12", "budget.wall_s=60")
 

@@ -1,3 +1,3 @@
-from controller_support import problem
+from tests.controller.controller_support import problem
 
 __all__ = ["problem"]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from controller_support import SEED, AskAndAdd, InProcessExecutor, Nudge, make_parts, no_view, run_info, write_problem
 
 from evolve.controller.loop import Loop
 from evolve.controller.run import Parts, Result, resume_run, start_run
@@ -18,6 +17,16 @@ from evolve.domain.proposal import Attempt, Completion, Request
 from evolve.errors import ModelError, SeedNotValid, StoreLocked
 from evolve.llm.scripted import ScriptedModel
 from evolve.store.memory import MemoryStore
+from tests.controller.controller_support import (
+    SEED,
+    AskAndAdd,
+    InProcessExecutor,
+    Nudge,
+    make_parts,
+    no_view,
+    run_info,
+    write_problem,
+)
 
 
 class KeptStore(MemoryStore):
@@ -185,6 +194,9 @@ class Failing:
 
     async def complete(self, request: Request) -> Completion:
         raise ModelError("the key is wrong")
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 async def test_a_model_that_always_fails_ends_the_run_with_its_reason(problem: Problem) -> None:

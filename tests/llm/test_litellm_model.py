@@ -153,6 +153,6 @@ async def test_other_providers_go_through_litellm(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_configuration_names_every_setting_once() -> None:
-    option = yaml.safe_load((bundled("conf") / "llm" / "single.yaml").read_text())["model"]
+    option = yaml.safe_load((bundled("conf") / "llm" / "single.yaml").read_text())
     assert set(option) - {"_target_"} == set(inspect.signature(LiteLlmModel).parameters)
     assert yaml.safe_load((bundled("conf") / "llm" / "none.yaml").read_text()) == {"model": None}

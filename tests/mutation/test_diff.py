@@ -1,7 +1,6 @@
 """The diff operator against a model server: honest mutators make programs, the others make causes."""
 
 import pytest
-from model_context import PACKING, context
 
 from evolve.bench.model_server import ModelServer
 from evolve.domain.blocks import only_blocks_changed
@@ -12,6 +11,7 @@ from evolve.llm.scripted import ScriptedModel
 from evolve.mutation.diff import Diff
 from evolve.mutation.prompt import PromptBuilder
 from evolve.mutation.rewrite import Rewrite
+from tests.mutation.model_context import PACKING, context
 
 OPERATORS: dict[str, type[Diff] | type[Rewrite]] = {"diff": Diff, "rewrite": Rewrite}
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from model_context import PACKING, context
 
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.errors import ConfigurationError
 from evolve.mutation.prompt import PromptBuilder, clip
+from tests.mutation.model_context import PACKING, context
 
 CHARS_PER_TOKEN = 3.5  # measured on these prompts: 3.6 with cl100k
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 
 import pytest
-from odd_programs import MARKED, PROGRAMS, UNICODE, WEIRD
 
 from evolve.mutation.precedence import Precedence, precedence
 from evolve.mutation.python_analysis import UNPARSABLE, AnalysisCache, analyse
 from evolve.mutation.python_sites import Analysis, number_value
 from evolve.mutation.regions import editable_regions, split_lines
+from tests.mutation.odd_programs import MARKED, PROGRAMS, UNICODE, WEIRD
 
 
 def numbers(text: str) -> list[float]:

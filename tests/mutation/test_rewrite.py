@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model_context import PACKING, context
 
 from evolve.errors import ConfigurationError, ModelError, ProposalRejected
 from evolve.llm.scripted import ScriptedModel
 from evolve.mutation.fences import fence_for
 from evolve.mutation.prompt import PromptBuilder
 from evolve.mutation.rewrite import Rewrite, parse_rewrite
+from tests.mutation.model_context import PACKING, context
 
 BLOCK = "import math\n\n# EVOLVE-BLOCK-START\na = 1\nb = 2\n# EVOLVE-BLOCK-END\n\ndef run():\n    return a\n"
 OTHER = BLOCK.replace("a = 1\nb = 2\n", "a = 3\n")

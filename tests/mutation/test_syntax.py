@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_programs import MARKED, PLAIN, PROGRAMS, UNICODE, WEIRD
-from operator_context import context
 
 from evolve.errors import ProposalRejected
 from evolve.mutation import expression_edits as expressions
@@ -24,6 +22,8 @@ from evolve.mutation.precedence import Precedence
 from evolve.mutation.python_analysis import analyse
 from evolve.mutation.regions import editable_regions, split_lines
 from evolve.mutation.syntax import KINDS, Kind, Syntax, Weighted, compiles
+from tests.mutation.odd_programs import MARKED, PLAIN, PROGRAMS, UNICODE, WEIRD
+from tests.mutation.operator_context import context
 
 DONORS = [{"main.py": PLAIN}, {"main.py": WEIRD}, {"main.py": MARKED}]
 
@@ -87,8 +87,8 @@ async def test_equal_contexts_give_equal_children_whatever_came_before() -> None
 
 def test_children_do_not_depend_on_the_hash_seed() -> None:
     script = (
-        "import asyncio, sys; sys.path[:0] = ['tests/mutation']\n"
-        "from odd_programs import WEIRD, PLAIN\nfrom operator_context import context\n"
+        "import asyncio\n"
+        "from tests.mutation.odd_programs import WEIRD, PLAIN\nfrom tests.mutation.operator_context import context\n"
         "from evolve.mutation.syntax import Syntax\noperator = Syntax(mean_edits=3.0)\n"
         "def child(seed):\n"
         "    made = context({'main.py': WEIRD}, seed, inspirations=[{'main.py': PLAIN}])\n"

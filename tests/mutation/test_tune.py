@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_context import context, exhibit, problem
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.program import Program
@@ -23,6 +22,7 @@ from evolve.mutation.quadratic import model_step
 from evolve.mutation.syntax import Syntax, Weighted
 from evolve.mutation.tune import Tune, Units
 from evolve.mutation.tune_session import Axis
+from tests.mutation.operator_context import context, exhibit, problem
 
 SOURCE = "def f(x):\n    return " + " + ".join(f"{1.0 + 0.5 * i} * x[{i}]" for i in range(8)) + "\n"
 SMALL = "def f(x, y):\n    return 2.0 * x - 0.5 * y ** 3\n"

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import CandidateFactory, load_judge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from evaluators import Candidate
 from evolve.domain.problem import Problem
 from evolve.paths import bundled
+from tests.problems.problem_support import CandidateFactory, load_judge
 
 Floats = NDArray[np.float64]
 Rule = Callable[[float, Floats], Any]

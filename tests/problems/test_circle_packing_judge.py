@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import load_judge
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from evaluators import Score
 from evolve.domain.problem import Problem
 from evolve.paths import bundled
+from tests.problems.problem_support import load_judge
 
 Floats = NDArray[np.float64]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CandidateFactory, load_judge
 
 from evaluators import CandidateCrashed
 from evolve.domain.problem import Problem
 from evolve.paths import bundled
+from tests.problems.problem_support import CandidateFactory, load_judge
 
 judge = load_judge("_template")
 FOLDER = bundled("problems") / "_template"
