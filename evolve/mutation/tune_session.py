@@ -155,7 +155,7 @@ class Session:
         self._modelled: tuple[int, Vector | None] = (0, None)
         self._best = (math.inf, np.array([axis.encode(axis.start) for axis in origin.axes]))
         self._strategy = self._started(None)
-        self._spread = self._measured_spread()
+        self._spread = np.full(self._strategy.dim, step_size)
 
     def sample(self, rng: np.random.Generator) -> Vector:
         """Draw coordinates, one per axis: now and then near the minimum of a model of the results."""
@@ -226,7 +226,7 @@ class Session:
         self._spread = self._measured_spread()
         if self._strategy.should_stop() or np.all(self._spread < _SMALLEST_STEP):
             self._strategy = self._started(self._strategy.population_size * 2)
-            self._spread = self._measured_spread()
+            self._spread = np.full(self._strategy.dim, self._step_size)
 
     def _started(self, population: int | None) -> CMA:
         """Return a strategy around the best point so far; restarts double the population (IPOP)."""
