@@ -56,7 +56,7 @@ def analyse(text: str) -> Analysis:
 class AnalysisCache:
     """Remembers the analyses of the files used last; None for a text that is not Python."""
 
-    def __init__(self, capacity: int = 512) -> None:
+    def __init__(self, capacity: int = 128) -> None:
         self._capacity = capacity
         self._known: OrderedDict[str, Analysis | None] = OrderedDict()
 

@@ -10,7 +10,7 @@ Matrix = NDArray[np.float64]
 
 _SURPLUS = 1.2
 """Points per coefficient before a model is trusted."""
-_LARGEST_FULL = 12
+_LARGEST_FULL = 10
 """With more dimensions than this only the diagonal of the curvature is modelled."""
 
 

@@ -40,7 +40,7 @@ KINDS: tuple[Weighted, ...] = (
     Weighted(expressions.swap_operands, 3.0),
     Weighted(expressions.replace_by_part, 8.0),
     Weighted(expressions.simplify_to_constant, 2.0),
-    Weighted(expressions.wrap_in_function, 6.0),
+    Weighted(expressions.wrap_in_function, 8.0),
     Weighted(expressions.power, 3.0),
     Weighted(expressions.combine, 14.0),
     Weighted(expressions.branch, 10.0),
@@ -83,7 +83,7 @@ class Syntax:
         mean_edits: float = 1.6,
         max_tries: int = 20,
         max_bytes: int = 30_000,
-        cached_files: int = 512,
+        cached_files: int = 128,
         kinds: Sequence[Weighted] = KINDS,
     ) -> None:
         self._stop_probability = 1.0 / max(mean_edits, 1.0)

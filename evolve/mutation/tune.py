@@ -54,7 +54,7 @@ class Tune:
         max_constants: int = 30,
         max_sessions: int = 64,
         units: Units | str = Units.FLOATS,
-        cached_files: int = 512,
+        cached_files: int = 128,
     ) -> None:
         self._step_size = step_size
         self._max_constants = max_constants

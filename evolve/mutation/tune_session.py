@@ -155,6 +155,7 @@ class Session:
         self._modelled: tuple[int, Vector | None] = (0, None)
         self._best = (math.inf, np.array([axis.encode(axis.start) for axis in origin.axes]))
         self._strategy = self._started(None)
+        self._spread = np.full(self._strategy.dim, step_size)
 
     def sample(self, rng: np.random.Generator) -> Vector:
         """Draw coordinates, one per axis: now and then near the minimum of a model of the results."""
@@ -178,15 +179,15 @@ class Session:
         centre: Vector = self._strategy.mean
         points = np.array([self._padded(point) for point, _ in self._history])
         losses = np.array([loss for _, loss in self._history])
-        spread = self._spread()
+        spread = self._spread
         step = model_step((points - centre) / spread, losses)
         if step is None:
             return None
         length, longest = float(np.linalg.norm(step)), math.sqrt(len(step)) + 2.0
         return centre + spread * step * min(1.0, longest / max(length, 1e-12))
 
-    def _spread(self) -> Vector:
-        """Return the standard deviation of each coordinate."""
+    def _measured_spread(self) -> Vector:
+        """Return about the standard deviation of each coordinate, from samples."""
         strategy = self._strategy
         strategy.reseed_rng(0)
         spread: Vector = np.std([strategy.ask() for _ in range(16)], axis=0)
@@ -222,8 +223,10 @@ class Session:
         )
         self._results = []
         self.generation += 1
-        if self._strategy.should_stop() or self._too_fine():
+        self._spread = self._measured_spread()
+        if self._strategy.should_stop() or np.all(self._spread < _SMALLEST_STEP):
             self._strategy = self._started(self._strategy.population_size * 2)
+            self._spread = np.full(self._strategy.dim, self._step_size)
 
     def _started(self, population: int | None) -> CMA:
         """Return a strategy around the best point so far; restarts double the population (IPOP)."""
@@ -235,6 +238,3 @@ class Session:
     def _padded(self, point: Vector) -> Vector:
         """CMA-ES needs two dimensions; a single constant gets an idle companion."""
         return point if len(point) > 1 else np.append(point, 0.0)
-
-    def _too_fine(self) -> bool:
-        return bool(np.all(self._spread() < _SMALLEST_STEP))
