@@ -185,7 +185,7 @@ def model_server(persona: str, latency_s: float = 0.0, latency_sigma: float = 0.
         yield url
     finally:
         server.terminate()
-        server.wait()
+        server.communicate()
 
 
 def peer(python: Path, iterations: int) -> list[Figure]:

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from evolve.domain.blocks import editable_regions
 from evolve.domain.objective import Direction, Feature, Objective
 from evolve.domain.program import Program
 from evolve.errors import ProblemError, nearest
@@ -248,8 +249,11 @@ class _Reader:
             preload=tuple(str(item) for item in self._list(raw, "preload")) or ("numpy",),
             known_best=tuple(self._known(item, i, objectives) for i, item in enumerate(self._list(raw, "known_best"))),
         )
-        if not any(problem.is_editable(path) for path in seed_files):
+        editable = [path for path in seed_files if problem.is_editable(path)]
+        if not editable:
             self._fail("editable", f"a pattern that matches one of {sorted(seed_files)}", str(list(problem.editable)))
+        for path in editable:
+            editable_regions(seed_files[path], str(self.folder / "seed" / path))
         return problem
 
     def _fail(self, where: str, expected: str, found: str) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evolve.mutation.regions import editable_regions, split_lines
+from evolve.domain.blocks import editable_regions, split_lines
 
 Number = int | float
 
@@ -42,8 +42,8 @@ def text_numbers(text: str) -> list[TextNumber]:
     for line in split_lines(text):
         starts.append(starts[-1] + len(line))
     found = []
-    for first, stop in editable_regions(text):
-        for match in _SKIP_OR_NUMBER.finditer(text, starts[first], starts[stop]):
+    for region in editable_regions(text):
+        for match in _SKIP_OR_NUMBER.finditer(text, starts[region.first], starts[region.stop]):
             literal = match.group("number")
             if literal is not None and len(literal) < 25 and abs(parse_number(literal)) <= 1e15:
                 row = 1 + text.count("\n", 0, match.start())

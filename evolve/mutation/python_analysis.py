@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from evolve.mutation.precedence import OPERATOR_PRECEDENCE, Precedence, operand_slots
 from evolve.mutation.python_sites import Analysis, Augmented, Line, Operand, Site, is_number, number_value
-from evolve.mutation.regions import editable_regions, split_lines
+from evolve.domain.blocks import editable_regions, split_lines
 from evolve.mutation.scopes import BUILTINS, Scope
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -48,7 +48,7 @@ def analyse(text: str) -> Analysis:
         starts.append(starts[-1] + (len(line) if line.isascii() else len(line.encode("utf-8"))))
     newline = b"\r\n" if lines and lines[0].endswith("\r\n") else b"\n"
     analysis = Analysis(data, starts, newline=newline)
-    regions = [(starts[first], starts[stop]) for first, stop in editable_regions(text)]
+    regions = [(starts[region.first], starts[region.stop]) for region in editable_regions(text)]
     _Walker(analysis, regions).module(tree)
     return analysis
 

@@ -360,3 +360,11 @@ def test_read_program_uses_forward_slashes_and_leaves_hidden_files_out(tmp_path:
     (tmp_path / "src" / "main.py").write_text("x\n")
     (tmp_path / ".hidden").write_text("y\n")
     assert read_program(tmp_path) == {"src/main.py": "x\n"}
+
+
+def test_a_seed_with_an_unclosed_block_is_refused(make: Make) -> None:
+    folder = make()
+    entry = next((folder / "seed").iterdir())
+    entry.write_text("# EVOLVE-BLOCK-START\n" + entry.read_text())
+    with pytest.raises(ProblemError, match=r"never closed"):
+        Problem.load(folder)

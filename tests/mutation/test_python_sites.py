@@ -6,10 +6,10 @@ import ast
 
 import pytest
 
+from evolve.domain.blocks import split_lines
 from evolve.mutation.precedence import Precedence, precedence
 from evolve.mutation.python_analysis import UNPARSABLE, AnalysisCache, analyse
 from evolve.mutation.python_sites import Analysis, number_value
-from evolve.mutation.regions import editable_regions, split_lines
 from tests.mutation.odd_programs import MARKED, PROGRAMS, UNICODE, WEIRD
 
 
@@ -133,15 +133,6 @@ def test_the_cache_forgets_what_was_used_longest_ago() -> None:
 def test_lines_end_where_python_says() -> None:
     assert split_lines("a\r\nb\rc\x0c\u2028d\ne") == ["a\r\n", "b\r", "c\x0c\u2028d\n", "e"]
     assert "".join(split_lines(WEIRD)) == WEIRD
-
-
-def test_regions_are_the_lines_between_the_markers() -> None:
-    assert editable_regions("a\nb\n") == ((0, 2),)
-    assert editable_regions("a\n# EVOLVE-BLOCK-START\nb\n# EVOLVE-BLOCK-END\nc\n// EVOLVE-BLOCK-START\nd\n") == (
-        (2, 3),
-        (6, 7),
-    )
-    assert editable_regions("# EVOLVE-BLOCK-START\n# EVOLVE-BLOCK-END\nx\n") == ((1, 1),)
 
 
 @pytest.mark.parametrize(

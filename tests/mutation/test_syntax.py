@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evolve.domain.blocks import editable_regions, split_lines
 from evolve.errors import ProposalRejected
 from evolve.mutation import expression_edits as expressions
 from evolve.mutation import statement_edits as statements
 from evolve.mutation.edits import Bench, Edit, Fragment, Splice, apply, overlaps
 from evolve.mutation.precedence import Precedence
 from evolve.mutation.python_analysis import analyse
-from evolve.mutation.regions import editable_regions, split_lines
 from evolve.mutation.syntax import KINDS, Kind, Syntax, Weighted, compiles
 from tests.mutation.odd_programs import MARKED, PLAIN, PROGRAMS, UNICODE, WEIRD
 from tests.mutation.operator_context import context
@@ -44,7 +44,7 @@ async def children(kind: Kind, text: str, count: int = 60, donor: str | None = N
 
 def frozen_lines(text: str) -> list[str]:
     """Return the lines outside the editable regions."""
-    editable = {line for first, stop in editable_regions(text) for line in range(first, stop)}
+    editable = {line for region in editable_regions(text) for line in range(region.first, region.stop)}
     return [line for number, line in enumerate(split_lines(text)) if number not in editable]
 
 
