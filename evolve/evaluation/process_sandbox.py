@@ -264,6 +264,7 @@ def _does_not_protect(isolation: ReadyMessage, refusal: str) -> list[str]:
     ]
     if not isolation.namespaces:
         sentences.append(f"There are no namespaces ({refusal}): the scratch folder has no size limit of its own.")
+        sentences.append("If the supervisor is killed by force, what a program had started in the background lives on.")
         if not isolation.landlock:
             sentences.append("Programs can read every file that their user can read.")
         if not isolation.seccomp:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.evaluation.slots import VARIANTS, Bench, write_problem
+from tests.evaluation.slots import VARIANTS, Bench, slot_processes, write_problem
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda variant: variant.name)
@@ -21,3 +21,10 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def problem_folder(tmp_path: Path) -> Path:
     return write_problem(tmp_path / "problem")
+
+
+@pytest.fixture
+def new_processes() -> Callable[[], set[int]]:
+    """Return the processes of slots that were started since the test began."""
+    before = slot_processes()
+    return lambda: slot_processes() - before

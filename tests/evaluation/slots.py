@@ -14,7 +14,7 @@ from evolve.domain.problem import Problem, Stage
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.interfaces import Job, Verdict
 
-EVALUATE = '''
+EVALUATE = """
 import json
 import secret
 from evaluators import Score, invalid
@@ -32,7 +32,7 @@ def evaluate(candidate, stage, params):
         return Score(metrics={"value": sum(answers)})
     answer = candidate.call("answer", 20.0)
     return Score(metrics={"value": answer})
-'''
+"""
 YAML = """
 statement: Double a number.
 objectives: [{name: value, direction: maximize}]
@@ -94,7 +94,9 @@ class Bench:
         self._runner.run(self.sandbox.start())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._runner.run(self.sandbox.close())
         self._runner.close()
 

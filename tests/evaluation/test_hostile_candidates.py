@@ -113,8 +113,7 @@ FORGERIES = {
     ),
     "a dictionary with odd keys": ("os.write(3, frame(b'\\x81\\x01\\x02'))", Outcome.INVALID),
     "one byte at a time": (
-        "data = frame(b'\\xc4\\xff' + b'x' * 255)\n"
-        "for byte in data: os.write(3, bytes([byte])); time.sleep(0.05)",
+        "data = frame(b'\\xc4\\xff' + b'x' * 255)\nfor byte in data: os.write(3, bytes([byte])); time.sleep(0.05)",
         Outcome.TIMED_OUT,
     ),
     "half a frame": ("os.write(3, frame(b'x' * 100)[:50])\ntime.sleep(1000)", Outcome.TIMED_OUT),
@@ -238,7 +237,9 @@ def test_host_files_are_out_of_reach(bench: Bench) -> None:
         Path("/root/.bashrc"),
         Path("/dev/mem"),
     ]
-    seen = observe(bench, f"def answer(x): return tries(*[lambda p=p: open(p, 'rb').read(10) for p in {[*map(str, paths)]}])")
+    seen = observe(
+        bench, f"def answer(x): return tries(*[lambda p=p: open(p, 'rb').read(10) for p in {[*map(str, paths)]}])"
+    )
     assert set(map(str, seen)) <= DENIED, dict(zip(paths, seen, strict=True))
 
 
@@ -267,9 +268,22 @@ def test_the_environment_is_clean(bench: Bench, monkeypatch: pytest.MonkeyPatch)
 
 def test_nothing_outside_the_scratch_folder_can_be_written(bench: Bench, tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    folders = ["/", "/usr", "/usr/lib", "/etc", "/proc/sys/kernel", sys.prefix, sys.base_prefix, "/root", str(tmp_path), "/var/tmp"]
+    folders = [
+        "/",
+        "/usr",
+        "/usr/lib",
+        "/etc",
+        "/proc/sys/kernel",
+        sys.prefix,
+        sys.base_prefix,
+        "/root",
+        str(tmp_path),
+        "/var/tmp",
+    ]
     folders.append(str(bench.problem.folder))
-    seen = observe(bench, f"def answer(x): return tries(*[lambda f=f: open(f + '/evil', 'w').close() for f in {folders}])")
+    seen = observe(
+        bench, f"def answer(x): return tries(*[lambda f=f: open(f + '/evil', 'w').close() for f in {folders}])"
+    )
     assert set(map(str, seen)) <= DENIED, dict(zip(folders, seen, strict=True))
     assert not [folder for folder in folders if (Path(folder) / "evil").exists()]
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,10 @@ from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable
 from evolve.evaluation.process_sandbox import ProcessSandbox
-from tests.evaluation.slots import HONEST, VARIANTS, Bench, Variant, descendants, job, slot_processes, write_problem
+from tests.evaluation.slots import HONEST, VARIANTS, Bench, Variant, descendants, job, write_problem
 
 ROOT = Path(__file__).parents[2]
-NOBODY = 65534
+Processes = Callable[[], set[int]]
 
 
 def bench_with(tmp_path: Path, evaluate: str) -> Bench:
@@ -151,7 +152,7 @@ def evaluate(candidate, stage, params):
     assert verdict.metrics == {"value": 1.0}, verdict
 
 
-def test_a_session_that_the_judge_leaves_open_is_ended(tmp_path: Path) -> None:
+def test_a_session_that_the_judge_leaves_open_is_ended(tmp_path: Path, new_processes: Processes) -> None:
     source = """
 from evaluators import Score
 def evaluate(candidate, stage, params):
@@ -160,7 +161,7 @@ def evaluate(candidate, stage, params):
 """
     with bench_with(tmp_path, source) as bench:
         assert [bench.judge(HONEST).outcome for _ in range(2)] == [Outcome.VALID, Outcome.VALID]
-        assert len(slot_processes()) == 3
+        assert len(new_processes()) == 3
 
 
 def test_programs_in_other_languages_are_built_and_run(tmp_path: Path) -> None:
@@ -194,26 +195,32 @@ def test_a_command_cannot_print_without_end(tmp_path: Path) -> None:
 
 # ── our own failures ──────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("victim", range(3))
-async def test_any_process_of_the_slot_dying_is_our_failure_and_start_mends_it(problem_folder: Path, victim: int) -> None:
+async def test_any_process_of_the_slot_dying_is_our_failure_and_start_mends_it(
+    problem_folder: Path, new_processes: Processes, victim: int
+) -> None:
     problem = Problem.load(problem_folder)
     sandbox = ProcessSandbox(problem)
     await sandbox.start()
-    processes = sorted(slot_processes())
-    task = asyncio.create_task(sandbox.judge(job(problem, "import time\ndef answer(x): time.sleep(100)", timeout_s=100)))
-    while len(slot_processes()) < 4:
+    processes = sorted(new_processes())
+    task = asyncio.create_task(
+        sandbox.judge(job(problem, "import time\ndef answer(x): time.sleep(100)", timeout_s=100))
+    )
+    while len(new_processes()) < 4:
         await asyncio.sleep(0.01)
     os.kill(processes[victim], signal.SIGKILL)
     with pytest.raises(SandboxUnavailable):
         await task
-    assert not slot_processes()
+    assert not new_processes()
     await sandbox.start()
     assert (await sandbox.judge(job(problem))).outcome is Outcome.VALID
     await sandbox.close()
-    assert not slot_processes()
+    assert not new_processes()
 
 
 async def test_a_judge_that_ends_its_process_is_our_failure(tmp_path: Path) -> None:
-    problem = Problem.load(write_problem(tmp_path / "problem", "import os\nprint('last words', flush=True)\nos._exit(3)\n"))
+    problem = Problem.load(
+        write_problem(tmp_path / "problem", "import os\nprint('last words', flush=True)\nos._exit(3)\n")
+    )
     sandbox = ProcessSandbox(problem)
     await sandbox.start()
     with pytest.raises(SandboxUnavailable, match="last words"):
@@ -229,17 +236,14 @@ async def test_an_interpreter_that_cannot_start_is_named(problem_folder: Path) -
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives candidates a user of their own")
 async def test_without_namespaces_an_interpreter_that_others_cannot_read_is_refused(
-    problem_folder: Path, tmp_path: Path
+    problem_folder: Path, new_processes: Processes
 ) -> None:
-    tmp_path.chmod(0o700)
-    Path(tmp_path / "python").symlink_to(sys.executable)
-    locked = Path(os.__file__)
-    if all(parent.stat().st_mode & 0o001 for parent in locked.parents):
+    if all(parent.stat().st_mode & 0o001 for parent in Path(os.__file__).parents):
         pytest.skip("every user may read this interpreter")
     sandbox = ProcessSandbox(Problem.load(problem_folder), namespaces=False)
     with pytest.raises(SandboxUnavailable, match="cannot be started"):
         await sandbox.start()
-    assert not slot_processes()
+    assert not new_processes()
 
 
 async def test_a_cancelled_job_does_not_answer_the_next_one(problem_folder: Path) -> None:
@@ -354,7 +358,11 @@ def test_an_ordinary_user_has_a_sandbox_too(namespaces: bool) -> None:
         finished = subprocess.run(
             [python, "-c", ORDINARY, str(folder), str(namespaces)],
             cwd=ROOT,
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": os.pathsep.join([str(ROOT), *libraries]), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": os.pathsep.join([str(ROOT), *libraries]),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             capture_output=True,
             text=True,
             check=False,
