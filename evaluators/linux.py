@@ -107,9 +107,9 @@ class Kernel:
         """Unmount a tree at once, however it is used."""
         self.call(f"umount({target})", self._number("umount2"), target.encode(), _DETACH)
 
-    def die_with_parent(self, parent: int) -> None:
+    def die_with_parent(self, parent: int, by: signal.Signals = signal.SIGKILL) -> None:
         """End when the parent ends, even if it ended before this call."""
-        self.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+        self.prctl(_SET_DEATH_SIGNAL, by)
         if os.getppid() != parent:
             os._exit(0)
 

@@ -23,7 +23,7 @@ from evaluators.protocol import Answer, Request
 
 _END_SECONDS: Final = 30.0
 _MESSAGE_BYTES: Final = 1 << 16
-_LOG_CHARACTERS: Final = 16384
+_LOG_CHARACTERS: Final = 20000
 
 
 class SupervisorLost(Exception):
@@ -152,7 +152,7 @@ class RemoteCandidate:
             self._seconds_left -= process.seconds
             ended = process.end()
             self.clean = self.clean and ended.clean
-            self.log = (self.log + _text(ended))[:_LOG_CHARACTERS]
+            self.log = _shortened(self.log + _text(ended))
 
 
 class RemoteSession:
@@ -278,3 +278,11 @@ def _obituary(ended: Ended) -> str:
 def _text(ended: Ended) -> str:
     head, tail = (part.decode("utf-8", "replace") for part in (ended.head, ended.tail))
     return f"{head}\n[... {ended.skipped} bytes ...]\n{tail}" if ended.skipped else head + tail
+
+
+def _shortened(log: str) -> str:
+    """Return the beginning and the end of what several processes printed."""
+    if len(log) <= _LOG_CHARACTERS:
+        return log
+    half = _LOG_CHARACTERS // 2
+    return f"{log[:half]}\n[...]\n{log[-half:]}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -57,8 +58,11 @@ def run(host: socket.socket, parent: int, libraries: Sequence[str]) -> NoReturn:
         os.wait()
         os._exit(1)
     if os.fork() == 0:
-        # The first process of a namespace sees 0 as its parent.
-        kernel.die_with_parent(0 if setup.namespaces else slot)
+        if setup.namespaces:
+            # The first process of a namespace sees 0 as its parent, and takes all others with it.
+            kernel.die_with_parent(0)
+        else:
+            kernel.die_with_parent(slot, by=signal.SIGTERM)
         link.close()
         supervise(theirs, setup, uid, libraries)
     kernel.die_with_parent(parent)

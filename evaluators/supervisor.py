@@ -64,6 +64,7 @@ class _Supervisor:
             private_root.build(kernel, readable, setup.hidden, setup.limits.scratch_mb)
         else:
             kernel.adopt_orphans()
+            signal.signal(signal.SIGTERM, self._leave)
         self._writable = ["/tmp", "/dev/shm"] if setup.namespaces else [setup.scratch]
         self._scratch = self._writable[0] + "/program"
         self._cleaner = Cleaner(self._writable, -1 if setup.namespaces else candidate_uid)
@@ -107,12 +108,17 @@ class _Supervisor:
         while True:
             message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 1)
             if not message:
-                os._exit(0)
+                self._leave()
             request = self._requests.decode(message)
             if isinstance(request, Spawn):
                 self._spawn(request, descriptors[0])
             else:
                 self._control.send(msgspec.msgpack.encode(self._end()))
+
+    def _leave(self, *_: object) -> NoReturn:
+        """End this process and the candidate, because the slot has ended."""
+        self._kill()
+        os._exit(0)
 
     def _spawn(self, request: Spawn, connection: int) -> None:
         pid = os.fork()
@@ -128,6 +134,7 @@ class _Supervisor:
     def _become_candidate(self, request: Spawn, connection: int) -> None:
         """Give up everything but the socket, the log and the scratch folder. The order matters."""
         supervisor = os.getppid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
         os.umask(0o077)
         resource.setrlimit(resource.RLIMIT_CPU, (request.cpu_s, request.cpu_s + 1))

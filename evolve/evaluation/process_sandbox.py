@@ -28,6 +28,7 @@ from evolve.paths import bundled
 
 _START_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 10.0
+_LAST_WORDS_BYTES: Final = 2000
 _JUDGE_SECONDS: Final = 30.0
 _JUDGE_FACTOR: Final = 3.0
 _LIBRARY_FOLDERS: Final = {"site-packages", "dist-packages"}
@@ -121,7 +122,7 @@ class ProcessSandbox:
                 ready = await slot.link.receive(guest_protocol.decoder(ReadyMessage))
         except (SandboxUnavailable, TimeoutError) as error:
             await slot.close()
-            raise SandboxUnavailable(f"The sandbox did not start: {error} {slot.words()}".strip()) from error
+            raise SandboxUnavailable(f"The sandbox did not start: {error} {slot.words}".strip()) from error
         except asyncio.CancelledError:
             await slot.close()
             raise
@@ -144,7 +145,7 @@ class ProcessSandbox:
         """End the slot; return its last words."""
         slot = self._slot
         await self.close()
-        return slot.words() if slot else ""
+        return slot.words if slot else ""
 
     async def _replace(self) -> None:
         """Change a slot that may not be clean for a new one; if that fails the next ``judge`` says so."""
@@ -170,6 +171,8 @@ class _Slot:
     ) -> None:
         self.link = GuestLink(host)
         self.scratch = scratch
+        self.words = ""
+        """The last of what the slot printed, known when it is closed; for errors."""
         self._process, self._host, self._life, self._output = process, host, life, output
 
     @classmethod
@@ -217,13 +220,10 @@ class _Slot:
         self._life.close()
         if self.scratch:
             shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def words(self) -> str:
-        """Return the last of what the slot printed, once; for errors."""
         with self._output as output:
             size = output.seek(0, os.SEEK_END)
-            output.seek(max(0, size - 2000))
-            return output.read().decode("utf-8", "replace").strip()
+            output.seek(max(0, size - _LAST_WORDS_BYTES))
+            self.words = output.read().decode("utf-8", "replace").strip()
 
 
 def _library_folders() -> list[str]:
@@ -264,6 +264,7 @@ def _does_not_protect(isolation: ReadyMessage, refusal: str) -> list[str]:
     ]
     if not isolation.namespaces:
         sentences.append(f"There are no namespaces ({refusal}): the scratch folder has no size limit of its own.")
+        sentences.append("If the supervisor is killed by force, what a program had started in the background lives on.")
         if not isolation.landlock:
             sentences.append("Programs can read every file that their user can read.")
         if not isolation.seccomp:
