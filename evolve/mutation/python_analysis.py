@@ -7,9 +7,9 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+from evolve.domain.blocks import editable_regions, split_lines
 from evolve.mutation.precedence import OPERATOR_PRECEDENCE, Precedence, operand_slots
 from evolve.mutation.python_sites import Analysis, Augmented, Line, Operand, Site, is_number, number_value
-from evolve.domain.blocks import editable_regions, split_lines
 from evolve.mutation.scopes import BUILTINS, Scope
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)

@@ -75,7 +75,7 @@ class Witness:
             attempts, open_ones = list(store.history("r")), store.unfinished("r")
             programs = {attempt.fingerprint for attempt in attempts if attempt.evaluation is not None}
             programs |= {item.program.fingerprint for item in open_ones if item.program and item.evaluations}
-            steps = [each.selected.step for each in (*attempts, *open_ones)]
+            steps = [a.selected.step for a in attempts] + [item.selected.step for item in open_ones]
             answers = [answer for step in steps for _, answer in store.requests("r", step)]
             unanswered = answers.count(None)
             return Record(programs, len(answers) - unanswered, unanswered)
