@@ -63,11 +63,12 @@ def main() -> None:
 
 async def _evolve(seed: Path, scratch: Path, iterations: int) -> None:
     from openevolve import OpenEvolve
+    from openevolve.config import load_config
 
     controller = OpenEvolve(
         initial_program_path=str(seed),
         evaluation_file=str(scratch / "evaluator.py"),
-        config_path=str(scratch / "config.yaml"),
+        config=load_config(str(scratch / "config.yaml")),
         output_dir=str(scratch / "output"),
     )
     await controller.run(iterations=iterations)
