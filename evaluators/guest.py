@@ -31,9 +31,9 @@ class NoSuchFunction(Exception):
     """The entry file does not define what the judge calls."""
 
 
-def serve(descriptor: int, scratch: str) -> NoReturn:
+def serve(channel: Channel, descriptor: int, scratch: str) -> NoReturn:
     """Answer requests on a socket until it closes. Files are written below ``scratch``, the current folder."""
-    channel = Channel(socket.socket(fileno=descriptor))
+    channel.attach(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor))
     os.register_at_fork(after_in_child=channel.close)
     program = _Program(scratch)
     while True:
@@ -171,9 +171,13 @@ def _module_name(entry: str) -> str:
 
 
 def seed_generators(seed: int) -> None:
-    """Make the global random numbers the same in every run."""
-    np.random.seed(seed)
+    """Make the global random numbers the same in every run.
+
+    Seed 0 was set before the fork, which numpy's generator keeps and Python's own does not.
+    """
     random.seed(seed)
+    if seed:
+        np.random.seed(seed)
 
 
 def describe(error: BaseException, scratch: str) -> str:

@@ -353,11 +353,8 @@ def answer(x): return [call(*arguments) for arguments in {list(calls.values())}]
 
 
 def test_only_its_own_processes_are_seen(bench: Bench) -> None:
-    if not bench.variant.namespaces:
-        pytest.skip("needs a process namespace; does_not_protect says so")
-    [pids] = observe(bench, "def answer(x): return [[int(p) for p in os.listdir('/proc') if p.isdigit()]]")
-    assert isinstance(pids, list)
-    assert len(pids) == 2
+    [count] = observe(bench, "def answer(x): return tries(lambda: sum(name.isdigit() for name in os.listdir('/proc')))")
+    assert count == (2 if bench.variant.namespaces else "PermissionError")
 
 
 def test_the_next_program_sees_no_trace(bench: Bench) -> None:
