@@ -45,7 +45,7 @@ def test_frames_of_all_sizes_arrive(pair: tuple[Channel, Channel], count: int) -
     frame = pair[1].receive(time.monotonic() + 30)
     sender.join()
     assert (frame.id, frame.code) == (2**64 - 1, 7)
-    np.testing.assert_array_equal(frame.value[0]["x"], sent[0]["x"])  # type: ignore[index, call-overload]
+    np.testing.assert_array_equal(frame.value[0]["x"], sent[0]["x"])
     np.testing.assert_array_equal(frame.value[2], sent[2])
     assert frame.value[0]["x"].flags.aligned
 

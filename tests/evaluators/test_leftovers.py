@@ -27,7 +27,7 @@ def test_depth_is_no_obstacle(tmp_path: Path) -> None:
     os.chdir(tmp_path)
     try:
         for _ in range(1500):
-            os.mkdir("deep")
+            Path("deep").mkdir()
             os.chdir("deep")
     finally:
         os.chdir(here)
