@@ -162,7 +162,7 @@ def test_ends_with_its_own_outcome(bench: Bench, name: str) -> None:
 def test_forged_answers_do_not_score(bench: Bench, name: str) -> None:
     attack, outcome = FORGERIES[name]
     body = "\n".join(f"    {line}" for line in attack.splitlines())
-    verdict = bench.attack(f"{FRAME}\ndef answer(x):\n{body}\n    return 1.0", timeout_s=2.0)
+    verdict = bench.attack(f"{FRAME}\ndef answer(x):\n{body}\n    return 1.0", timeout_s=1.0)
     assert verdict.outcome is outcome, verdict
 
 
@@ -176,7 +176,7 @@ def answer(x):
             connection.sendall(struct.pack("<QIIQ", frame["id"], 0, 9, 0) + ONE_BILLION)
     return x
 """
-    verdict = bench.attack(FRAME + twice, stage="session", timeout_s=2.0)
+    verdict = bench.attack(FRAME + twice, stage="session", timeout_s=1.0)
     assert verdict.outcome is Outcome.INVALID, verdict
 
 

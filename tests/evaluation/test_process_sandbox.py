@@ -125,6 +125,13 @@ def test_many_calls_in_one(bench: Bench) -> None:
     assert bench.judge(HONEST, stage="map").metrics == {"value": 2.0 * (0 + 1 + 2 + 3 + 4) + 10}
 
 
+@pytest.mark.parametrize("error", ["StopIteration", "GeneratorExit", "KeyboardInterrupt", "MemoryError"])
+def test_any_exception_in_one_of_many_calls_is_a_crash(bench: Bench, error: str) -> None:
+    verdict = bench.judge(f"def answer(x):\n    if x > 2: raise {error}\n    return x", stage="map")
+    assert verdict.outcome is Outcome.CRASHED
+    assert error in verdict.feedback
+
+
 def test_the_stage_bounds_the_sum_of_all_calls(tmp_path: Path) -> None:
     source = """
 from evaluators import CandidateTimedOut, Score
