@@ -27,13 +27,9 @@ _TRACEBACK_FRAMES = 6
 _MESSAGE_CHARACTERS = 2000
 
 
-class NoSuchFunction(Exception):
-    """The entry file does not define what the judge calls."""
-
-
-def serve(descriptor: int, scratch: str) -> NoReturn:
+def serve(channel: Channel, descriptor: int, scratch: str) -> NoReturn:
     """Answer requests on a socket until it closes. Files are written below ``scratch``, the current folder."""
-    channel = Channel(socket.socket(fileno=descriptor))
+    channel.attach(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor))
     os.register_at_fork(after_in_child=channel.close)
     program = _Program(scratch)
     while True:
@@ -127,7 +123,7 @@ class _Program:
     def _function(self, name: str) -> Callable[..., Any]:
         function = self._names.get(name)
         if not callable(function):
-            raise NoSuchFunction(f"{self._entry} defines no function {name!r}")
+            raise NameError(f"{self._entry} defines no function {name!r}")
         return cast("Callable[..., Any]", function)
 
     def _map(self, name: str, count: int, columns: list[Any], rows: list[Any] | None) -> list[Any]:
@@ -135,7 +131,9 @@ class _Program:
         if rows is not None:
             return pack_column([function(*row) for row in rows])
         arguments = [unpack_column(column, count) for column in columns]
-        return pack_column(list(map(function, *arguments)) if arguments else [function() for _ in range(count)])
+        rows = list(zip(*arguments, strict=True)) if arguments else [()] * count
+        # Not map(): it would take a StopIteration out of the program for the end of the calls.
+        return pack_column([function(*row) for row in rows])
 
     def _run(self, command: list[str], stdin: Any, keep: bool, max_bytes: int) -> object:
         """Run a command; return its exit code, what it printed and, on request, the files it made."""
@@ -171,9 +169,13 @@ def _module_name(entry: str) -> str:
 
 
 def seed_generators(seed: int) -> None:
-    """Make the global random numbers the same in every run."""
-    np.random.seed(seed)
+    """Make the global random numbers the same in every run.
+
+    Seed 0 was set before the fork, which numpy's generator keeps and Python's own does not.
+    """
     random.seed(seed)
+    if seed:
+        np.random.seed(seed)
 
 
 def describe(error: BaseException, scratch: str) -> str:

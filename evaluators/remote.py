@@ -36,7 +36,8 @@ class Supervisor:
     ``lost`` says why the line is broken; a problem's judge might have swallowed the exception.
     """
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, limits: Limits) -> None:
+        self.channel = Channel(limits.memory_mb << 20)
         self._control = control
         self._control.settimeout(_END_SECONDS)
         self._decoder = msgspec.msgpack.Decoder(Ended)
@@ -196,7 +197,8 @@ class _Process:
         self._ended: Ended | None = None
         self.seconds = 0.0
         self.call_seconds = 0.0
-        self._channel = Channel(supervisor.spawn(_cpu_seconds(seconds_left, limits)), limits.memory_mb << 20)
+        self._channel = supervisor.channel
+        self._channel.attach(supervisor.spawn(_cpu_seconds(seconds_left, limits)))
 
     def load(self, order: dict[str, Any]) -> Any:
         """Load the program and return the answer to the request that ``order`` carries."""

@@ -78,7 +78,7 @@ def _judge(kernel: Kernel, slot: int, link: judge.HostLink, control: socket.sock
     control.settimeout(_READY_SECONDS)
     ready = control.recv(_MESSAGE_BYTES)
     link.send(ready or msgspec.msgpack.encode(Ready(error="the supervisor ended while it was starting")))
-    judge.serve(link, Supervisor(control), setup.limits)
+    judge.serve(link, Supervisor(control, setup.limits), setup.limits)
 
 
 def _leave(kernel: Kernel, uid: int) -> str:

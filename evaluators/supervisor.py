@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 import msgspec
+import numpy as np
 
 from evaluators import guest, landlock, private_root, seccomp
+from evaluators.channel import Channel
 from evaluators.leftovers import Cleaner, kill_descendants
 from evaluators.linux import Capability, Kernel, Namespace, Unsupported
 from evaluators.messages import End, Ended, Ready, Setup, Spawn
@@ -43,7 +45,7 @@ def supervise(control: socket.socket, setup: Setup, candidate_uid: int, librarie
         control.send(msgspec.msgpack.encode(Ready(error=str(error))))
         os._exit(1)
     control.send(msgspec.msgpack.encode(supervisor.ready))
-    guest.seed_generators(0)
+    np.random.seed(0)
     gc.collect()
     gc.freeze()
     supervisor.serve()
@@ -56,6 +58,8 @@ class _Supervisor:
         self._requests = msgspec.msgpack.Decoder(Spawn | End)
         self._null = os.open("/dev/null", os.O_RDWR)
         self._log = os.memfd_create("log")
+        # Made here and not in each candidate: what is forked costs less than what is made.
+        self._channel = Channel()
         self._candidate: int | None = None
         readable = private_root.readable_paths(libraries)
         if setup.namespaces:
@@ -73,6 +77,8 @@ class _Supervisor:
         kernel.hide_memory()
         kernel.forbid_new_privileges()
         self._files = self._file_rules(readable)
+        if self._files and setup.namespaces:
+            self._files.apply()
         self._limit()
         os.environ.update(HOME=self._scratch, TMPDIR=self._scratch)
         kernel.keep_capabilities(_CAPABILITIES if self._may_hold_capabilities() else ())
@@ -125,7 +131,7 @@ class _Supervisor:
         if pid == 0:
             try:
                 self._become_candidate(request, connection)
-                guest.serve(CONNECTION_FD, self._scratch)
+                guest.serve(self._channel, CONNECTION_FD, self._scratch)
             finally:
                 os._exit(70)
         self._candidate = pid
@@ -141,12 +147,15 @@ class _Supervisor:
         if self._uid >= 0:
             os.setresgid(self._uid, self._uid, self._uid)
             os.setresuid(self._uid, self._uid, self._uid)
-        self._kernel.die_with_parent(supervisor)
         os.mkdir(self._scratch, 0o700)
         os.chdir(self._scratch)
-        if self._files:
-            self._files.apply()
-        self._kernel.set_capabilities(0)
+        if not self._setup.namespaces:
+            # The first process of a namespace takes the others with it, and shares their file rules.
+            self._kernel.die_with_parent(supervisor)
+            if self._files:
+                self._files.apply()
+        if self._uid < 0:
+            self._kernel.set_capabilities(0)
         for target, source in ((0, self._null), (1, self._log), (2, self._log)):
             os.dup2(source, target)
         if connection != CONNECTION_FD:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from slots import HONEST, HONEST_VALUE, Bench, slot_processes
 
 from evolve.domain.evaluation import Outcome
-from tests.evaluation.slots import HONEST, HONEST_VALUE, Bench, slot_processes
 
 SLOT_PROCESSES = 3
 
@@ -33,7 +33,10 @@ ENDS_BADLY = {
     "a segmentation fault": ("import ctypes\ndef answer(x): ctypes.string_at(8)", Outcome.CRASHED),
     "an abort": ("def answer(x): os.abort()", Outcome.CRASHED),
     "50 GB": ("def answer(x): return float(len(bytearray(50 << 30)))", Outcome.CRASHED),
-    "memory without end": ("def answer(x):\n    kept = []\n    while True: kept.append(bytearray(1 << 22))", Outcome.CRASHED),
+    "memory without end": (
+        "def answer(x):\n    kept = []\n    while True: kept.append(bytearray(1 << 22))",
+        Outcome.CRASHED,
+    ),
     "recursion without end": ("def answer(x): return answer(x)", Outcome.CRASHED),
     "a fork bomb": (
         "def answer(x):\n    while True:\n        try: os.fork()\n        except OSError: pass",
@@ -159,7 +162,7 @@ def test_ends_with_its_own_outcome(bench: Bench, name: str) -> None:
 def test_forged_answers_do_not_score(bench: Bench, name: str) -> None:
     attack, outcome = FORGERIES[name]
     body = "\n".join(f"    {line}" for line in attack.splitlines())
-    verdict = bench.attack(f"{FRAME}\ndef answer(x):\n{body}\n    return 1.0", timeout_s=2.0)
+    verdict = bench.attack(f"{FRAME}\ndef answer(x):\n{body}\n    return 1.0", timeout_s=1.0)
     assert verdict.outcome is outcome, verdict
 
 
@@ -173,7 +176,7 @@ def answer(x):
             connection.sendall(struct.pack("<QIIQ", frame["id"], 0, 9, 0) + ONE_BILLION)
     return x
 """
-    verdict = bench.attack(FRAME + twice, stage="session", timeout_s=2.0)
+    verdict = bench.attack(FRAME + twice, stage="session", timeout_s=1.0)
     assert verdict.outcome is Outcome.INVALID, verdict
 
 
@@ -256,10 +259,10 @@ def answer(x):
     assert seen == [0, False, False]
 
 
-def test_the_environment_is_clean(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_clean(bench: Bench) -> None:
     allowed = {
-        "PATH", "LANG", "HOME", "TMPDIR", "PYTHONHASHSEED", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-        "LC_CTYPE",
+        "PATH", "LANG", "HOME", "TMPDIR", "PYTHONHASHSEED", "OMP_NUM_THREADS", "LC_CTYPE",
+        "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
     }  # fmt: skip
     [names] = observe(bench, "def answer(x): return [list(os.environ)]")
     assert isinstance(names, list)
@@ -295,7 +298,8 @@ def test_there_is_no_network(bench: Bench) -> None:
         seen = observe(
             bench,
             f"import socket\ndef answer(x): return tries(lambda: str(socket.create_connection({address!r}, 1)),"
-            "lambda: str(socket.socket(socket.AF_UNIX)), lambda: str(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)))",
+            "lambda: str(socket.socket(socket.AF_UNIX)),"
+            "lambda: str(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)))",
         )
         assert set(map(str, seen)) <= DENIED
         with pytest.raises(BlockingIOError):
@@ -334,9 +338,10 @@ def answer(x):
 def test_the_kernel_s_wider_doors_are_closed(bench: Bench) -> None:
     calls = {
         "unshare": (272, 0x10000000), "mount": (165, 0, 0, 0, 0, 0), "setns": (308, 3, 0), "bpf": (321, 0, 0, 0),
-        "io_uring_setup": (425, 1, 0), "userfaultfd": (323, 0), "keyctl": (250, 0, 0), "perf_event_open": (298, 0, 0, 0, 0, 0),
-        "shmget": (29, 0, 4096, 0o1600), "memfd_create": (319, 0, 0), "mq_open": (240, 0, 0), "personality": (135, 0x40000),
-        "clone(NEWUSER)": (56, 0x10000011, 0, 0, 0, 0), "clone3": (435, 0, 0), "setpriority": (141, 0, 0, 5),
+        "io_uring_setup": (425, 1, 0), "userfaultfd": (323, 0), "keyctl": (250, 0, 0), "mq_open": (240, 0, 0),
+        "perf_event_open": (298, 0, 0, 0, 0, 0), "shmget": (29, 0, 4096, 0o1600), "memfd_create": (319, 0, 0),
+        "personality": (135, 0x40000), "clone(NEWUSER)": (56, 0x10000011, 0, 0, 0, 0), "clone3": (435, 0, 0),
+        "setpriority": (141, 0, 0, 5),
     }  # fmt: skip
     seen = observe(
         bench,
@@ -353,11 +358,8 @@ def answer(x): return [call(*arguments) for arguments in {list(calls.values())}]
 
 
 def test_only_its_own_processes_are_seen(bench: Bench) -> None:
-    if not bench.variant.namespaces:
-        pytest.skip("needs a process namespace; does_not_protect says so")
-    [pids] = observe(bench, "def answer(x): return [[int(p) for p in os.listdir('/proc') if p.isdigit()]]")
-    assert isinstance(pids, list)
-    assert len(pids) == 2
+    [count] = observe(bench, "def answer(x): return tries(lambda: sum(name.isdigit() for name in os.listdir('/proc')))")
+    assert count == (2 if bench.variant.namespaces else "PermissionError")
 
 
 def test_the_next_program_sees_no_trace(bench: Bench) -> None:

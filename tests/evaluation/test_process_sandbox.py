@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from slots import HONEST, VARIANTS, Bench, Variant, descendants, job, write_problem
 
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable
 from evolve.evaluation.process_sandbox import ProcessSandbox
-from tests.evaluation.slots import HONEST, VARIANTS, Bench, Variant, descendants, job, write_problem
 
 ROOT = Path(__file__).parents[2]
 Processes = Callable[[], set[int]]
@@ -64,8 +64,8 @@ import numpy as np
 from evaluators import Score
 def evaluate(candidate, stage, params):
     print("a word from the judge")
-    metrics = {"value": np.float32(0.5), "count": np.int64(3)}
-    return Score(metrics, feedback="well done", artifacts={"text": "ünïcode", "raw": b"\\x00\\xff"}, per_instance={"a": 1})
+    ONE, metrics = {"a": 1}, {"value": np.float32(0.5), "count": np.int64(3)}
+    return Score(metrics, feedback="well done", artifacts={"text": "ünïcode", "raw": b"\\x00\\xff"}, per_instance=ONE)
 """
     with bench_with(tmp_path, source) as bench:
         verdict = bench.judge(HONEST)
@@ -125,6 +125,13 @@ def test_many_calls_in_one(bench: Bench) -> None:
     assert bench.judge(HONEST, stage="map").metrics == {"value": 2.0 * (0 + 1 + 2 + 3 + 4) + 10}
 
 
+@pytest.mark.parametrize("error", ["StopIteration", "GeneratorExit", "KeyboardInterrupt", "MemoryError"])
+def test_any_exception_in_one_of_many_calls_is_a_crash(bench: Bench, error: str) -> None:
+    verdict = bench.judge(f"def answer(x):\n    if x > 2: raise {error}\n    return x", stage="map")
+    assert verdict.outcome is Outcome.CRASHED
+    assert error in verdict.feedback
+
+
 def test_the_stage_bounds_the_sum_of_all_calls(tmp_path: Path) -> None:
     source = """
 from evaluators import CandidateTimedOut, Score
@@ -176,7 +183,8 @@ def evaluate(candidate, stage, params):
 """
     files = {
         "program.py": "",
-        "build.sh": "echo built; printf '#!/bin/sh\\nread n; echo $(($1 + n)); echo hm >&2; exit 3' > tool; chmod +x tool",
+        "build.sh": "echo built; cp tool.sh tool; chmod +x tool",
+        "tool.sh": "#!/bin/sh\nread n; echo $(($1 + n)); echo hm >&2; exit 3\n",
     }
     with bench_with(tmp_path, source) as bench:
         verdict = bench.judge(files)
@@ -333,13 +341,11 @@ async def main():
     await sandbox.start()
     attack = ATTACK.replace("FOLDER", str(folder)).replace("HOST", str(os.getpid()))
     observed = await sandbox.judge(job(problem, GUARD + attack, stage="observe"))
-    bomb = "import os\\ndef answer(x):\\n    for _ in range(40):\\n        try: os.fork()\\n        except OSError: pass\\n    return 1.0"
-    bombed = await sandbox.judge(job(problem, bomb)) if sys.argv[2] == "True" else observed
     honest = await sandbox.judge(job(problem, HONEST))
     left = len(slot_processes())
     caveats = list(sandbox.does_not_protect())
     await sandbox.close()
-    print(json.dumps([json.loads(observed.feedback), honest.metrics["value"], left, caveats, str(bombed.outcome)]))
+    print(json.dumps([json.loads(observed.feedback), honest.metrics["value"], left, caveats]))
 
 asyncio.run(main())
 """
@@ -368,7 +374,7 @@ def test_an_ordinary_user_has_a_sandbox_too(namespaces: bool) -> None:
             check=False,
         )
     assert finished.returncode == 0, finished.stderr
-    seen, value, left, caveats, _ = json.loads(finished.stdout)
+    seen, value, left, caveats = json.loads(finished.stdout)
     assert set(seen) <= {"PermissionError", "FileNotFoundError", "ProcessLookupError", "OSError"}, seen
     assert value == 42.0
     assert left == 3
