@@ -18,6 +18,7 @@ from evolve.terminal import table_of
 
 _SPREAD: dict[str, Callable[[list[float]], float]] = {"min": min, "median": statistics.median, "max": max}
 PYTHON = click.Path(exists=True, dir_okay=False, path_type=Path)
+ENOUGH = click.IntRange(min=600)  # rates are taken over the last hundred before 500 and before the end
 PARTS = ("keyless", "model", "startup", "utilisation")
 
 
@@ -28,8 +29,10 @@ def bench() -> None:
 
 @bench.command("machinery")
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only these; all unless given.")
-@click.option("--programs", default=5000, show_default=True, help="Evaluations of the keyless run.")
-@click.option("--model-programs", default=1000, show_default=True, help="Evaluations of the run with a model.")
+@click.option("--programs", default=5000, show_default=True, type=ENOUGH, help="Evaluations of the keyless run.")
+@click.option(
+    "--model-programs", default=1000, show_default=True, type=ENOUGH, help="Evaluations of the run with a model."
+)
 @click.option("--openevolve", "peer", type=PYTHON, help="Python of an environment with openevolve, to compare with.")
 @json_option
 def machinery_(parts: tuple[str, ...], programs: int, model_programs: int, peer: Path | None, json_: bool) -> None:
