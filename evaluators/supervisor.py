@@ -31,6 +31,7 @@ LOG_EXCERPT_BYTES: Final = 8192
 _OPEN_FILES = 128
 _MESSAGE_BYTES = 1 << 16
 _END_SECONDS = 20.0
+_FORK_UNAWARE = {"numpy"}
 _CAPABILITIES = tuple(Capability)
 
 
@@ -55,6 +56,8 @@ class _Supervisor:
     def __init__(self, control: socket.socket, setup: Setup, candidate_uid: int, libraries: Sequence[str]) -> None:
         self._control, self._setup, self._uid = control, setup, candidate_uid
         self._kernel = kernel = Kernel()
+        # Other libraries may have threads, or count on being told of a fork.
+        self._fork = kernel.fork if set(setup.preload) <= _FORK_UNAWARE else os.fork
         self._requests = msgspec.msgpack.Decoder(Spawn | End)
         self._null = os.open("/dev/null", os.O_RDWR)
         self._log = os.memfd_create("log")
@@ -94,7 +97,12 @@ class _Supervisor:
 
     def _rehearse(self) -> None:
         """Isolate a process that then does nothing. Raises OSError when a candidate could not start."""
-        pid = os.fork()
+        os.mkdir(self._scratch, 0o700)
+        os.chdir(self._scratch)
+        guest.rehearse(self._channel, self._scratch)
+        os.chdir("/")
+        self._end()
+        pid = self._fork()
         if pid == 0:
             try:
                 self._become_candidate(Spawn(cpu_s=10), os.dup(self._null))
@@ -127,7 +135,7 @@ class _Supervisor:
         os._exit(0)
 
     def _spawn(self, request: Spawn, connection: int) -> None:
-        pid = os.fork()
+        pid = self._fork()
         if pid == 0:
             try:
                 self._become_candidate(request, connection)
