@@ -12,7 +12,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -32,6 +32,7 @@ _OPEN_FILES = 128
 _MESSAGE_BYTES = 1 << 16
 _END_SECONDS = 20.0
 _FORK_UNAWARE = {"numpy"}
+_Call = tuple[Callable[..., object], tuple[object, ...]]
 _CAPABILITIES = tuple(Capability)
 
 
@@ -93,6 +94,7 @@ class _Supervisor:
             seccomp=self._filter_calls(),
             scratch_bounded=setup.namespaces,
         )
+        self._isolation = self._isolating_calls()
         self._rehearse()
 
     def _rehearse(self) -> None:
@@ -146,29 +148,32 @@ class _Supervisor:
         os.close(connection)
 
     def _become_candidate(self, request: Spawn, connection: int) -> None:
-        """Give up everything but the socket, the log and the scratch folder. The order matters."""
-        supervisor = os.getppid()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.setsid()
-        os.umask(0o077)
+        """Give up everything but the socket, the log and the scratch folder."""
         resource.setrlimit(resource.RLIMIT_CPU, (request.cpu_s, request.cpu_s + 1))
-        if self._uid >= 0:
-            os.setresgid(self._uid, self._uid, self._uid)
-            os.setresuid(self._uid, self._uid, self._uid)
-        os.mkdir(self._scratch, 0o700)
-        os.chdir(self._scratch)
-        if not self._setup.namespaces:
-            # The first process of a namespace takes the others with it, and shares their file rules.
-            self._kernel.die_with_parent(supervisor)
-            if self._files:
-                self._files.apply()
-        if self._uid < 0:
-            self._kernel.set_capabilities(0)
-        for target, source in ((0, self._null), (1, self._log), (2, self._log)):
-            os.dup2(source, target)
+        for call, arguments in self._isolation:
+            call(*arguments)
         if connection != CONNECTION_FD:
             os.dup2(connection, CONNECTION_FD)
         os.closerange(CONNECTION_FD + 1, _OPEN_FILES)
+
+    def _isolating_calls(self) -> tuple[_Call, ...]:
+        """Return the calls that make a new process a candidate; the order matters.
+
+        They are looked up before the fork: in the candidate every look-up writes to a page, which is then copied.
+        """
+        uid, scratch, supervisor = self._uid, self._scratch, os.getpid()
+        calls: list[_Call] = [(os.setsid, ()), (os.umask, (0o077,))]
+        if uid >= 0:
+            calls += [(os.setresgid, (uid, uid, uid)), (os.setresuid, (uid, uid, uid))]
+        calls += [(os.mkdir, (scratch, 0o700)), (os.chdir, (scratch,))]
+        if not self._setup.namespaces:
+            # The first process of a namespace takes the others with it, and shares their file rules.
+            calls += [(signal.signal, (signal.SIGTERM, signal.SIG_DFL)), (self._kernel.die_with_parent, (supervisor,))]
+            calls += [(self._files.apply, ())] if self._files else []
+        if uid < 0:
+            calls.append((self._kernel.set_capabilities, (0,)))
+        calls += [(os.dup2, (source, target)) for target, source in ((0, self._null), (1, self._log), (2, self._log))]
+        return tuple(calls)
 
     def _end(self) -> Ended:
         status, dead = self._kill()
