@@ -36,9 +36,8 @@ def total():
 """
 
 
-def serve(channel: Channel, descriptor: int, scratch: str) -> NoReturn:
-    """Answer requests on a socket until it closes. Files are written below ``scratch``, the current folder."""
-    channel.attach(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor))
+def serve(channel: Channel, scratch: str) -> NoReturn:
+    """Answer requests until the channel closes. Files are written below ``scratch``, the current folder."""
     os.register_at_fork(after_in_child=channel.close)
     program = _Program(scratch)
     try:
@@ -73,7 +72,7 @@ def rehearse(channel: Channel, scratch: str) -> None:
     for id in range(_REHEARSALS):
         ours, theirs = socket.socketpair()
         judge.attach(ours)
-        channel.attach(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=theirs.detach()))
+        channel.attach(theirs)
         judge.send(id, Request.LOAD, order)
         _serve_one(channel, _Program(scratch))
         if judge.receive().code != Answer.DONE:
@@ -147,8 +146,9 @@ class _Program:
         if "/" in path:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with open(descriptor, "wb", buffering=0) as file:
-            file.write(content)
+        while content:
+            content = content[os.write(descriptor, content) :]
+        os.close(descriptor)
 
     def _execute(self, entry: str, text: str) -> None:
         self._entry = entry

@@ -89,7 +89,8 @@ class Kernel:
 
         They write to 200 pages, each of which the kernel then copies: 0.6 ms of processor time.
         """
-        return self._checked("fork", int(self._fork()))
+        pid: int = self._fork()
+        return pid if pid >= 0 else self._checked("fork", pid)
 
     def unshare(self, what: Namespace) -> None:
         """Leave the shared copy of the given namespaces."""
