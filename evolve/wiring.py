@@ -17,11 +17,12 @@ import hydra
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from evolve import __version__
+from evolve.arguments import at_least, check_arguments, check_value
 from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
 from evolve.controller.run import Parts
@@ -187,31 +188,50 @@ def build(config: Config) -> Parts:
 
     Raises ConfigurationError or ProblemError.
     """
-    problem = load_problem(str(config["problem"]), config["params"])
+    check_settings(config)
+    problem = load_problem(config["problem"], config["params"])
     model = build_model(config)
-    width = int(config["executor"]["width"])
-    ordered = config["controller"]["ordered"]
-    if ordered is None:
-        ordered = width == 1 and model is None
-    widths = Widths(
-        propose=int(config["controller"]["propose_per_slot"]) * width,
-        queue=int(config["controller"]["queue_per_slot"]) * width,
-        ordered=bool(ordered),
-        stall=int(config["controller"]["stall"]),
-    )
+    executor = build_executor(config, problem)
+    budget = config["budget"]
+    check_arguments(Budget, budget, "budget")
     return Parts(
         problem=problem,
-        seed=int(config["seed"]),
+        seed=config["seed"],
         search=build_search(config, problem),
         operators=build_operators(config, keyless=model is None),
         model=model,
-        executor=build_executor(config, problem),
-        budget=Budget(**config["budget"]),
-        widths=widths,
+        executor=executor,
+        budget=Budget(**budget),
+        widths=build_widths(config["controller"], executor.width, keyless=model is None),
         open_store=lambda: open_store(config),
         holder=_holder(),
-        sealed=bool(config["sealed"]),
+        sealed=config["sealed"],
     )
+
+
+def check_settings(config: Config) -> None:
+    """Raise ConfigurationError for a setting outside the groups that has the wrong type."""
+    for name, kind in {"problem": str, "params": dict, "seed": int, "sealed": bool}.items():
+        check_value(config[name], kind, name)
+    if config["seed"] < 0:
+        raise ConfigurationError(f"seed: expected at least 0, found {config['seed']!r}.")
+    if not isinstance(config["params"], dict):
+        raise ConfigurationError(f"params: expected settings params.NAME=VALUE, found {config['params']!r}.")
+
+
+def build_widths(controller: Config, width: int, *, keyless: bool) -> Widths:
+    """Return how much happens at once, in proportion to the executor's width."""
+    check_arguments(_per_slot, controller, "controller")
+    return _per_slot(**controller, width=width, keyless=keyless)
+
+
+def _per_slot(
+    *, propose_per_slot: int, queue_per_slot: int, ordered: bool | None, stall: int, width: int, keyless: bool
+) -> Widths:
+    at_least(1, "controller", propose_per_slot=propose_per_slot, queue_per_slot=queue_per_slot, stall=stall)
+    if ordered is None:
+        ordered = width == 1 and keyless
+    return Widths(propose=propose_per_slot * width, queue=queue_per_slot * width, ordered=ordered, stall=stall)
 
 
 def build_search(config: Config, problem: Problem) -> Search:
@@ -226,9 +246,10 @@ def build_model(config: Config) -> LanguageModel | None:
 
 def build_operators(config: Config, *, keyless: bool) -> OperatorMix:
     """Return the operators that have a share."""
-    weights = {str(name): float(weight) for name, weight in config["mutation"]["weights"].items()}
+    weights = config["mutation"]["weights"]
     definitions = config["mutation"]["operators"]
-    for name in weights:
+    for name, weight in weights.items():
+        check_value(weight, float, f"mutation.weights.{name}")
         if name not in definitions:
             raise ConfigurationError(f"mutation.weights names no operator {name!r}. {nearest(name, definitions)}")
     shares = {name: weight for name, weight in weights.items() if weight}
@@ -256,6 +277,7 @@ def open_store(config: Config) -> Store:
 
 
 def _make(config: Config, where: str, **extra: object) -> Any:
+    _check_parts(config, where)
     try:
         # Only the configured part goes through Hydra, which would turn objects into configuration.
         return instantiate(dict(config), _convert_="all", _partial_=True)(**extra)
@@ -266,6 +288,15 @@ def _make(config: Config, where: str, **extra: object) -> Any:
         raise ConfigurationError(f"{where}: {cause or error}") from error
     except TypeError as error:
         raise ConfigurationError(f"{where}: {error}") from error
+
+
+def _check_parts(config: Config, where: str) -> None:
+    """Check the values of a configured object and of the objects it is made of."""
+    if "_target_" in config:
+        check_arguments(get_object(config["_target_"]), config, where)
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            _check_parts(value, f"{where}.{name}")
 
 
 def _holder() -> str:

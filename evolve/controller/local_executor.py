@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from evolve.arguments import at_least
 from evolve.domain.evaluation import Outcome
 from evolve.errors import SandboxUnavailable
 from evolve.interfaces import Job, Sandbox, Verdict
@@ -20,6 +21,8 @@ class LocalExecutor:
     """
 
     def __init__(self, make_sandbox: Callable[[], Sandbox], *, width: int, retries: int) -> None:
+        at_least(1, "executor", width=width)
+        at_least(0, "executor", retries=retries)
         self.width = width
         self._make = make_sandbox
         self._retries = retries

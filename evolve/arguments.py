@@ -1,0 +1,57 @@
+"""Plain values of a configuration beside the signature that will receive them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from evolve.errors import ConfigurationError
+
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
+
+
+def check_arguments(target: Callable[..., object], values: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigurationError for the first value that does not fit its parameter's type.
+
+    Only numbers, texts, switches and choices are looked at; other types, and names that the target
+    does not know, are left to the call.
+    """
+    hints = get_type_hints(vars(target)["__init__"] if isinstance(target, type) else target)
+    for name, value in values.items():
+        if name in hints:
+            check_value(value, hints[name], f"{where}.{name}")
+
+
+def check_value(value: object, hint: Any, where: str) -> None:
+    """Raise ConfigurationError unless ``value`` fits a type of plain values; other types are not judged."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if all(kind in _WORDS or get_origin(kind) is Literal for kind in kinds) and not any(
+        _fits(value, kind) for kind in kinds
+    ):
+        expected = " or ".join(_word(kind) for kind in kinds)
+        raise ConfigurationError(f"{where}: expected {expected}, found {value!r}.")
+
+
+def at_least(least: float, where: str, **values: float | None) -> None:
+    """Raise ConfigurationError if one of the values is below ``least``; None passes."""
+    for name, value in values.items():
+        if value is not None and value < least:
+            raise ConfigurationError(f"{where}.{name}: expected at least {least:g}, found {value!r}.")
+
+
+def _fits(value: object, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _word(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(repr(choice) for choice in get_args(kind))
+    return _WORDS[kind]
