@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -27,9 +28,7 @@ def check_arguments(target: Callable[..., object], values: Mapping[str, Any], wh
 def check_value(value: object, hint: Any, where: str) -> None:
     """Raise ConfigurationError unless ``value`` fits a type of plain values; other types are not judged."""
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    if all(kind in _WORDS or get_origin(kind) is Literal for kind in kinds) and not any(
-        _fits(value, kind) for kind in kinds
-    ):
+    if all(kind in _WORDS or _choices(kind) for kind in kinds) and not any(_fits(value, kind) for kind in kinds):
         expected = " or ".join(_word(kind) for kind in kinds)
         raise ConfigurationError(f"{where}: expected {expected}, found {value!r}.")
 
@@ -42,8 +41,9 @@ def at_least(least: float, where: str, **values: float | None) -> None:
 
 
 def _fits(value: object, kind: Any) -> bool:
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
+    choices = _choices(kind)
+    if choices:
+        return value in choices
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if kind is int:
@@ -52,6 +52,11 @@ def _fits(value: object, kind: Any) -> bool:
 
 
 def _word(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return " or ".join(repr(choice) for choice in get_args(kind))
-    return _WORDS[kind]
+    return " or ".join(map(repr, _choices(kind))) or _WORDS[kind]
+
+
+def _choices(kind: Any) -> tuple[object, ...]:
+    """Return what a Literal or an Enum allows, nothing for other types."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return tuple(member.value for member in kind)
+    return get_args(kind) if get_origin(kind) is Literal else ()

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import hydra
-import yaml
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, OverrideParseException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -78,13 +78,29 @@ def with_budget(config: Config, overrides: Sequence[str]) -> Config:
     """Return a stored configuration with some ``budget.KEY=VALUE`` changed. Raises ConfigurationError."""
     budget = dict(config["budget"])
     for override in overrides:
-        key, separator, value = override.partition("=")
+        key, value = parsed(override)
         name = key.removeprefix("budget.")
-        if not separator or name == key or name not in budget:
+        if name == key or name not in budget:
             known = [f"budget.{known}" for known in budget]
             raise ConfigurationError(f"A resumed run takes budget settings only, not {key!r}. {nearest(key, known)}")
-        budget[name] = yaml.safe_load(value)
+        budget[name] = value
     return {**config, "budget": budget}
+
+
+def parsed(override: str) -> tuple[str, Any]:
+    """Return key and value of ``KEY=VALUE``, read as ``run`` reads it. Raises ConfigurationError."""
+    try:
+        read = OverridesParser.create().parse_override(override)
+    except OverrideParseException as error:
+        raise ConfigurationError(_unreadable(override)) from error
+    return read.key_or_group, read.value()
+
+
+def _unreadable(override: str) -> str:
+    key, separator, value = override.lstrip("+~").partition("=")
+    if not separator:
+        return f"{key!r} is not of the form key=value."
+    return f"The value of {key}={value} cannot be read. Put a text with special characters in quotes: \"{key}='TEXT'\"."
 
 
 def sweep(arguments: Sequence[str], run: Callable[[Config], None]) -> None:
@@ -113,9 +129,14 @@ def normal_form(override: str) -> list[str]:
     """
     if override.startswith("params."):
         return [f"++{override}"]
-    key, _, value = override.partition("=")
+    key, separator, value = override.partition("=")
     if key != "llm" or value in options("llm"):
         return [override]
+    if separator and not value:
+        known = ", ".join(options("llm"))
+        raise ConfigurationError(
+            f"llm has no value: expected {known}, the name of a model, or http://HOST:PORT/v1#MODEL."
+        )
     if re.match(r"https?://", value):
         url, _, model = value.partition("#")
         return ["llm=single", f"llm.model='openai/{model or 'default'}'", f"llm.api_base='{url}'"]
@@ -132,16 +153,30 @@ def _groups() -> list[str]:
 
 
 def _explain(error: Exception, overrides: Sequence[str]) -> str:
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override)
+    known_keys = _known_keys()
     for override in overrides:
         key, separator, value = override.lstrip("+~").partition("=")
         if not separator:
-            return f"{override!r} is not of the form key=value."
+            return _unreadable(override)
         if key in _groups():
             if value not in options(key):
                 return f"{key} has no option {value!r}. {nearest(value, options(key))}"
-        elif not override.startswith(("+", "hydra.")) and key not in _known_keys():
-            return f"There is no setting {key!r}. {_nearest_key(key)}"
-    return str(error)
+        elif not override.startswith(("+", "hydra.")) and key not in known_keys:
+            return f"There is no setting {key!r}. {_nearest_key(key, known_keys)}"
+    return _not_in_option(str(error), overrides)
+
+
+def _not_in_option(said: str, overrides: Sequence[str]) -> str:
+    """Explain a setting that another option of its group has, but not the one that is chosen."""
+    found = re.search(r"Could not override '(([a-z_]+)\.[^']+)'", said)
+    if found is None:
+        return said
+    key, group = found.groups()
+    chosen = [value for name, _, value in (o.lstrip("+").partition("=") for o in overrides) if name == group]
+    option = f"{group}={chosen[-1]}" if chosen else f"the default option of {group}"
+    return f"{option} has no setting {key!r}. `evolve run ... --cfg job` prints the settings that apply."
 
 
 def _known_keys() -> set[str]:
@@ -158,11 +193,15 @@ def _paths(data: Any, prefix: str = "") -> Iterator[str]:
         yield from _paths(value, f"{prefix}{key}.")
 
 
-def _nearest_key(key: str) -> str:
-    known = {name for name in _known_keys() if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
-    head = key.partition(".")[0]
-    siblings = {name for name in known if name.startswith(f"{head}.")}
-    return nearest(key, siblings or known)
+def _nearest_key(key: str, known_keys: set[str]) -> str:
+    known = {name for name in known_keys if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
+    same_end = sorted(name for name in known if name.endswith(f".{key}"))
+    if same_end:
+        return f"Did you mean {' or '.join(map(repr, same_end))}?"
+    parent = key.rpartition(".")[0]
+    while parent and parent not in known:
+        parent = parent.rpartition(".")[0]
+    return nearest(key, {name for name in known if name.rpartition(".")[0] == parent})
 
 
 # ── objects ───────────────────────────────────────────────────────────────────────────────────
@@ -191,6 +230,7 @@ def build(config: Config) -> Parts:
     check_settings(config)
     problem = load_problem(config["problem"], config["params"])
     model = build_model(config)
+    build_sandbox(config, problem)  # so that a wrong setting of it is met now, not when the first one starts
     executor = build_executor(config, problem)
     budget = config["budget"]
     check_arguments(Budget, budget, "budget")
@@ -273,7 +313,13 @@ def build_sandbox(config: Config, problem: Problem) -> Sandbox:
 
 def open_store(config: Config) -> Store:
     """Open the store of a configuration. Raises StoreError."""
-    return cast(Store, _make(config["store"], "store"))
+    try:
+        return cast(Store, _make(config["store"], "store"))
+    except ImportError as error:
+        raise ConfigurationError(
+            f"store.url={config['store']['url']}: its database driver is not installed ({error}). "
+            "Expected sqlite:///path/to/file.db or postgresql+psycopg://..."
+        ) from error
 
 
 def _make(config: Config, where: str, **extra: object) -> Any:
@@ -286,7 +332,7 @@ def _make(config: Config, where: str, **extra: object) -> Any:
         if isinstance(cause, EvolveError):
             raise cause from error
         raise ConfigurationError(f"{where}: {cause or error}") from error
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{where}: {error}") from error
 
 

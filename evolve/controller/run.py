@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from evolve.controller.budget import Budget
+from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
 from evolve.controller.loop import Loop, Widths
@@ -16,7 +17,7 @@ from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Applied, Choice, Completion, Evaluated, Event, Record, Selected, Unfinished
-from evolve.errors import LeaseLost, SeedNotValid
+from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreError
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
 from evolve.llm.requests import request_hash
@@ -80,10 +81,15 @@ Observer = Callable[[Loop], None]
 async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
     """Judge the seed, create the run, work on it.
 
-    Raises SeedNotValid, before anything is recorded, with the judge's feedback.
+    Raises, before anything is recorded, SeedNotValid with the judge's feedback, ConfigurationError
+    for a model that cannot be asked, and StoreError for an id that is taken.
     """
+    if parts.model is not None:
+        await parts.model.ready()
     store = parts.open_store()
     try:
+        if any(known.id == info.id for known in store.runs()):
+            raise StoreError(f"There is a run {info.id!r} already; choose another id or resume it.")
         async with _running(parts):
             cascade = Cascade(parts.problem, parts.executor)
             evaluations = await judge_seed(parts.problem, cascade)
@@ -96,14 +102,43 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
 
 
 async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
-    """Take a run up where its record ends. Raises StoreLocked while another controller works on it."""
+    """Take a run up where its record ends.
+
+    Raises StoreLocked while another controller works on it, and ConfigurationError when its budget
+    leaves nothing to do.
+    """
+    if parts.model is not None:
+        await parts.model.ready()
     store = parts.open_store()
     try:
+        _check_there_is_more_to_do(parts.budget, store.run(run))
         lease = store.acquire(run, parts.holder, _LEASE_S)
         async with _running(parts):
             return await _Session(parts, store, lease, Cascade(parts.problem, parts.executor)).work(observe)
     finally:
         store.close()
+
+
+def _check_there_is_more_to_do(budget: Budget, info: RunInfo) -> None:
+    spent = Spent(info.proposals, info.evaluated, info.cost_usd, info.elapsed_s)
+    used = budget.exhausted(spent, InFlight(), mean_attempt_usd=0.0) if info.status == "finished" else ""
+    if used:
+        raise ConfigurationError(
+            f"Run {info.id!r} is finished: {used} ({spent.evaluations} evaluations, {spent.proposals} proposals, "
+            f"{spent.elapsed_s:.0f} s, ${spent.cost_usd:.4f} so far). Give it a larger budget, for example "
+            f"`evolve resume {info.id} {_larger(budget, spent)}`."
+        )
+
+
+def _larger(budget: Budget, spent: Spent) -> str:
+    """Return the setting that would lift the limit which is used up."""
+    if budget.evaluations is not None and spent.evaluations >= budget.evaluations:
+        return f"budget.evaluations={2 * spent.evaluations}"
+    if budget.proposals is not None and spent.proposals >= budget.proposals:
+        return f"budget.proposals={2 * spent.proposals}"
+    if budget.wall_s is not None and spent.elapsed_s >= budget.wall_s:
+        return f"budget.wall_s={2 * math.ceil(spent.elapsed_s)}"
+    return f"budget.cost_usd={2 * spent.cost_usd:g}"
 
 
 async def judge_seed(problem: Problem, cascade: Cascade) -> list[Evaluation]:
@@ -115,9 +150,17 @@ async def judge_seed(problem: Problem, cascade: Cascade) -> list[Evaluation]:
         raise SeedNotValid(
             f"The seed of problem {problem.name!r} does not evaluate VALID: stage {last.stage!r} ended "
             f"{last.outcome}.\n{last.feedback}\n{output}".rstrip()
-            + f"\nMend {problem.folder / 'seed'} or evaluate.py, then try `evolve check {problem.folder}`."
+            + f"\n{_seed_advice(problem, last.outcome)}"
         )
     return evaluations
+
+
+def _seed_advice(problem: Problem, outcome: Outcome) -> str:
+    check = f"then try `evolve check {problem.folder}`."
+    if outcome is Outcome.INFRASTRUCTURE:
+        return f"Does evaluate.py end its process, or never return? Mend it, or see `evolve doctor`; {check}"
+    params = f" or the parameters ({', '.join(f'params.{name}' for name in problem.params)})" if problem.params else ""
+    return f"Mend {problem.folder / 'seed'}, evaluate.py{params}, {check}"
 
 
 def _seed_records(problem: Problem, evaluations: Sequence[Evaluation]) -> list[Record]:
@@ -168,7 +211,7 @@ class _Session:
             observe(self._loop)
             with _signals(self._loop):
                 reason = await self._until_done(renewing)
-            status = "paused" if reason == INTERRUPTED else "finished"
+            status = self._status(reason)
             result = await self._result(reason, status)
         except BaseException as error:
             status = "paused" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt) else "failed"
@@ -197,6 +240,11 @@ class _Session:
             await asyncio.gather(working, return_exceptions=True)
         await self._journal.write(Event("stopped", {"reason": reason}))
         return reason
+
+    def _status(self, reason: str) -> str:
+        if self._loop.progress.gave_up:
+            return "failed"
+        return "paused" if reason == INTERRUPTED else "finished"
 
     async def _renew(self) -> None:
         while True:
