@@ -19,10 +19,17 @@ def check_arguments(target: Callable[..., object], values: Mapping[str, Any], wh
     Only numbers, texts, switches and choices are looked at; other types, and names that the target
     does not know, are left to the call.
     """
-    hints = get_type_hints(vars(target)["__init__"] if isinstance(target, type) else target)
+    hints = _hints(target)
     for name, value in values.items():
         if name in hints:
             check_value(value, hints[name], f"{where}.{name}")
+
+
+def _hints(target: Callable[..., object]) -> dict[str, Any]:
+    if not isinstance(target, type):
+        return get_type_hints(target)
+    maker = next(vars(kind)["__init__"] for kind in target.__mro__ if "__init__" in vars(kind))
+    return get_type_hints(maker)
 
 
 def check_value(value: object, hint: Any, where: str) -> None:

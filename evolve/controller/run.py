@@ -90,13 +90,13 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
     try:
         if any(known.id == info.id for known in store.runs()):
             raise StoreError(f"There is a run {info.id!r} already; choose another id or resume it.")
-        async with _running(parts):
+        async with _running(parts) as interrupts:
             cascade = Cascade(parts.problem, parts.executor)
             evaluations = await judge_seed(parts.problem, cascade)
             store.create_run(info)
             lease = store.acquire(info.id, parts.holder, _LEASE_S)
             store.append(lease, _seed_records(parts.problem, evaluations))
-            return await _Session(parts, store, lease, cascade).work(observe)
+            return await _Session(parts, store, lease, cascade, interrupts).work(observe)
     finally:
         store.close()
 
@@ -113,8 +113,9 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
     try:
         _check_there_is_more_to_do(parts.budget, store.run(run))
         lease = store.acquire(run, parts.holder, _LEASE_S)
-        async with _running(parts):
-            return await _Session(parts, store, lease, Cascade(parts.problem, parts.executor)).work(observe)
+        async with _running(parts) as interrupts:
+            cascade = Cascade(parts.problem, parts.executor)
+            return await _Session(parts, store, lease, cascade, interrupts).work(observe)
     finally:
         store.close()
 
@@ -169,24 +170,26 @@ def _seed_records(problem: Problem, evaluations: Sequence[Evaluation]) -> list[R
 
 
 @asynccontextmanager
-async def _running(parts: Parts) -> AsyncIterator[None]:
-    await parts.executor.start()
-    try:
-        yield
-    finally:
-        await parts.executor.close()
-        if parts.model is not None:
-            await parts.model.close()
+async def _running(parts: Parts) -> AsyncIterator[_Interrupts]:
+    with _signals() as interrupts:
+        try:
+            await parts.executor.start()
+            yield interrupts
+        finally:
+            await parts.executor.close()
+            if parts.model is not None:
+                await parts.model.close()
 
 
 class _Session:
     """One controller's time with a run, under its lease."""
 
-    def __init__(self, parts: Parts, store: Store, lease: Lease, cascade: Cascade) -> None:
+    def __init__(self, parts: Parts, store: Store, lease: Lease, cascade: Cascade, interrupts: _Interrupts) -> None:
         self._parts = parts
         self._store = store
         self._lease = lease
         self._cascade = cascade
+        self._interrupts = interrupts
         self._journal = Journal(store, lease)
         self._reader = parts.open_store()
         self._loop = Loop(
@@ -205,11 +208,11 @@ class _Session:
     async def work(self, observe: Observer) -> Result:
         """Restore, run, announce. The lease is given back however it ends."""
         status = "failed"
-        self._restore()
         renewing = asyncio.create_task(self._renew())
         try:
+            self._restore()
             observe(self._loop)
-            with _signals(self._loop):
+            with self._interrupts.stopping(self._loop):
                 reason = await self._until_done(renewing)
             status = self._status(reason)
             result = await self._result(reason, status)
@@ -218,6 +221,7 @@ class _Session:
             raise
         finally:
             renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
             await self._close(status)
         return result
 
@@ -311,21 +315,42 @@ def _sealed_on_record(store: Store, run: str, step: int) -> Evaluation | None:
     return next((e for e in store.evaluations(run, step) if e.stage == SEALED), None)
 
 
+class _Interrupts:
+    """What Ctrl+C (or SIGTERM) does: begin nothing new while the loop runs, at any other time or again: cancel.
+
+    What is cancelled is redone on resume.
+    """
+
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self._task = task
+        self._loop: Loop | None = None
+
+    def __call__(self) -> None:
+        if self._loop is None or self._loop.progress.stop_reason == INTERRUPTED:
+            self._task.cancel()
+        else:
+            self._loop.stop(INTERRUPTED)
+
+    @contextmanager
+    def stopping(self, loop: Loop) -> Iterator[None]:
+        """Let the first interrupt stop this loop cleanly."""
+        self._loop = loop
+        try:
+            yield
+        finally:
+            self._loop = None
+
+
 @contextmanager
-def _signals(loop: Loop) -> Iterator[None]:
-    """First Ctrl+C (or SIGTERM): begin nothing new. Second: drop what is in flight; it is redone on resume."""
+def _signals() -> Iterator[_Interrupts]:
     running = asyncio.get_running_loop()
     task = asyncio.current_task()
-
-    def interrupt() -> None:
-        if loop.progress.stop_reason == INTERRUPTED and task is not None:
-            task.cancel()
-        loop.stop(INTERRUPTED)
-
+    assert task is not None  # a coroutine runs in a task
+    interrupts = _Interrupts(task)
     for number in (signal.SIGINT, signal.SIGTERM):
-        running.add_signal_handler(number, interrupt)
+        running.add_signal_handler(number, interrupts)
     try:
-        yield
+        yield interrupts
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             running.remove_signal_handler(number)
