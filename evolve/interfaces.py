@@ -186,9 +186,12 @@ class LanguageModel(Protocol):
     def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
         """Return the complete request for (role, content) messages, with this model's settings."""
 
+    async def ready(self) -> None:
+        """Raise ConfigurationError when requests cannot be sent at all (no key, no price); sends none."""
+
     async def complete(self, request: Request) -> Completion:
         """Send a request. Raises ModelError when it failed for good (retries are inside), and
-        ConfigurationError when it cannot be sent at all (no key, no price)."""
+        ConfigurationError as ready does."""
 
     async def close(self) -> None:
         """Release connections; may be called twice, and the model may be used again."""

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import hydra
-import yaml
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from hydra.utils import instantiate
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, OverrideParseException
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from evolve import __version__
+from evolve.arguments import at_least, check_arguments, check_value
 from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
 from evolve.controller.run import Parts
@@ -77,13 +78,29 @@ def with_budget(config: Config, overrides: Sequence[str]) -> Config:
     """Return a stored configuration with some ``budget.KEY=VALUE`` changed. Raises ConfigurationError."""
     budget = dict(config["budget"])
     for override in overrides:
-        key, separator, value = override.partition("=")
+        key, value = parsed(override)
         name = key.removeprefix("budget.")
-        if not separator or name == key or name not in budget:
+        if name == key or name not in budget:
             known = [f"budget.{known}" for known in budget]
             raise ConfigurationError(f"A resumed run takes budget settings only, not {key!r}. {nearest(key, known)}")
-        budget[name] = yaml.safe_load(value)
+        budget[name] = value
     return {**config, "budget": budget}
+
+
+def parsed(override: str) -> tuple[str, Any]:
+    """Return key and value of ``KEY=VALUE``, read as ``run`` reads it. Raises ConfigurationError."""
+    try:
+        read = OverridesParser.create().parse_override(override)
+    except OverrideParseException as error:
+        raise ConfigurationError(_unreadable(override)) from error
+    return read.key_or_group, read.value()
+
+
+def _unreadable(override: str) -> str:
+    key, separator, value = override.lstrip("+~").partition("=")
+    if not separator:
+        return f"{key!r} is not of the form key=value."
+    return f"The value of {key}={value} cannot be read. Put a text with special characters in quotes: \"{key}='TEXT'\"."
 
 
 def sweep(arguments: Sequence[str], run: Callable[[Config], None]) -> None:
@@ -112,9 +129,14 @@ def normal_form(override: str) -> list[str]:
     """
     if override.startswith("params."):
         return [f"++{override}"]
-    key, _, value = override.partition("=")
+    key, separator, value = override.partition("=")
     if key != "llm" or value in options("llm"):
         return [override]
+    if separator and not value:
+        known = ", ".join(options("llm"))
+        raise ConfigurationError(
+            f"llm has no value: expected {known}, the name of a model, or http://HOST:PORT/v1#MODEL."
+        )
     if re.match(r"https?://", value):
         url, _, model = value.partition("#")
         return ["llm=single", f"llm.model='openai/{model or 'default'}'", f"llm.api_base='{url}'"]
@@ -131,16 +153,30 @@ def _groups() -> list[str]:
 
 
 def _explain(error: Exception, overrides: Sequence[str]) -> str:
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override)
+    known_keys = _known_keys()
     for override in overrides:
         key, separator, value = override.lstrip("+~").partition("=")
         if not separator:
-            return f"{override!r} is not of the form key=value."
+            return _unreadable(override)
         if key in _groups():
             if value not in options(key):
                 return f"{key} has no option {value!r}. {nearest(value, options(key))}"
-        elif not override.startswith(("+", "hydra.")) and key not in _known_keys():
-            return f"There is no setting {key!r}. {_nearest_key(key)}"
-    return str(error)
+        elif not override.startswith(("+", "hydra.")) and key not in known_keys:
+            return f"There is no setting {key!r}. {_nearest_key(key, known_keys)}"
+    return _not_in_option(str(error), overrides)
+
+
+def _not_in_option(said: str, overrides: Sequence[str]) -> str:
+    """Explain a setting that another option of its group has, but not the one that is chosen."""
+    found = re.search(r"Could not override '(([a-z_]+)\.[^']+)'", said)
+    if found is None:
+        return said
+    key, group = found.groups()
+    chosen = [value for name, _, value in (o.lstrip("+").partition("=") for o in overrides) if name == group]
+    option = f"{group}={chosen[-1]}" if chosen else f"the default option of {group}"
+    return f"{option} has no setting {key!r}. `evolve run ... --cfg job` prints the settings that apply."
 
 
 def _known_keys() -> set[str]:
@@ -157,11 +193,15 @@ def _paths(data: Any, prefix: str = "") -> Iterator[str]:
         yield from _paths(value, f"{prefix}{key}.")
 
 
-def _nearest_key(key: str) -> str:
-    known = {name for name in _known_keys() if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
-    head = key.partition(".")[0]
-    siblings = {name for name in known if name.startswith(f"{head}.")}
-    return nearest(key, siblings or known)
+def _nearest_key(key: str, known_keys: set[str]) -> str:
+    known = {name for name in known_keys if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
+    same_end = sorted(name for name in known if name.endswith(f".{key}"))
+    if same_end:
+        return f"Did you mean {' or '.join(map(repr, same_end))}?"
+    parent = key.rpartition(".")[0]
+    while parent and parent not in known:
+        parent = parent.rpartition(".")[0]
+    return nearest(key, {name for name in known if name.rpartition(".")[0] == parent})
 
 
 # ── objects ───────────────────────────────────────────────────────────────────────────────────
@@ -187,31 +227,51 @@ def build(config: Config) -> Parts:
 
     Raises ConfigurationError or ProblemError.
     """
-    problem = load_problem(str(config["problem"]), config["params"])
+    check_settings(config)
+    problem = load_problem(config["problem"], config["params"])
     model = build_model(config)
-    width = int(config["executor"]["width"])
-    ordered = config["controller"]["ordered"]
-    if ordered is None:
-        ordered = width == 1 and model is None
-    widths = Widths(
-        propose=int(config["controller"]["propose_per_slot"]) * width,
-        queue=int(config["controller"]["queue_per_slot"]) * width,
-        ordered=bool(ordered),
-        stall=int(config["controller"]["stall"]),
-    )
+    build_sandbox(config, problem)  # so that a wrong setting of it is met now, not when the first one starts
+    executor = build_executor(config, problem)
+    budget = config["budget"]
+    check_arguments(Budget, budget, "budget")
     return Parts(
         problem=problem,
-        seed=int(config["seed"]),
+        seed=config["seed"],
         search=build_search(config, problem),
         operators=build_operators(config, keyless=model is None),
         model=model,
-        executor=build_executor(config, problem),
-        budget=Budget(**config["budget"]),
-        widths=widths,
+        executor=executor,
+        budget=Budget(**budget),
+        widths=build_widths(config["controller"], executor.width, keyless=model is None),
         open_store=lambda: open_store(config),
         holder=_holder(),
-        sealed=bool(config["sealed"]),
+        sealed=config["sealed"],
     )
+
+
+def check_settings(config: Config) -> None:
+    """Raise ConfigurationError for a setting outside the groups that has the wrong type."""
+    for name, kind in {"problem": str, "params": dict, "seed": int, "sealed": bool}.items():
+        check_value(config[name], kind, name)
+    if config["seed"] < 0:
+        raise ConfigurationError(f"seed: expected at least 0, found {config['seed']!r}.")
+    if not isinstance(config["params"], dict):
+        raise ConfigurationError(f"params: expected settings params.NAME=VALUE, found {config['params']!r}.")
+
+
+def build_widths(controller: Config, width: int, *, keyless: bool) -> Widths:
+    """Return how much happens at once, in proportion to the executor's width."""
+    check_arguments(_per_slot, controller, "controller")
+    return _per_slot(**controller, width=width, keyless=keyless)
+
+
+def _per_slot(
+    *, propose_per_slot: int, queue_per_slot: int, ordered: bool | None, stall: int, width: int, keyless: bool
+) -> Widths:
+    at_least(1, "controller", propose_per_slot=propose_per_slot, queue_per_slot=queue_per_slot, stall=stall)
+    if ordered is None:
+        ordered = width == 1 and keyless
+    return Widths(propose=propose_per_slot * width, queue=queue_per_slot * width, ordered=ordered, stall=stall)
 
 
 def build_search(config: Config, problem: Problem) -> Search:
@@ -226,9 +286,10 @@ def build_model(config: Config) -> LanguageModel | None:
 
 def build_operators(config: Config, *, keyless: bool) -> OperatorMix:
     """Return the operators that have a share."""
-    weights = {str(name): float(weight) for name, weight in config["mutation"]["weights"].items()}
+    weights = config["mutation"]["weights"]
     definitions = config["mutation"]["operators"]
-    for name in weights:
+    for name, weight in weights.items():
+        check_value(weight, float, f"mutation.weights.{name}")
         if name not in definitions:
             raise ConfigurationError(f"mutation.weights names no operator {name!r}. {nearest(name, definitions)}")
     shares = {name: weight for name, weight in weights.items() if weight}
@@ -252,10 +313,17 @@ def build_sandbox(config: Config, problem: Problem) -> Sandbox:
 
 def open_store(config: Config) -> Store:
     """Open the store of a configuration. Raises StoreError."""
-    return cast(Store, _make(config["store"], "store"))
+    try:
+        return cast(Store, _make(config["store"], "store"))
+    except ImportError as error:
+        raise ConfigurationError(
+            f"store.url={config['store']['url']}: its database driver is not installed ({error}). "
+            "Expected sqlite:///path/to/file.db or postgresql+psycopg://..."
+        ) from error
 
 
 def _make(config: Config, where: str, **extra: object) -> Any:
+    _check_parts(config, where)
     try:
         # Only the configured part goes through Hydra, which would turn objects into configuration.
         return instantiate(dict(config), _convert_="all", _partial_=True)(**extra)
@@ -264,8 +332,17 @@ def _make(config: Config, where: str, **extra: object) -> Any:
         if isinstance(cause, EvolveError):
             raise cause from error
         raise ConfigurationError(f"{where}: {cause or error}") from error
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{where}: {error}") from error
+
+
+def _check_parts(config: Config, where: str) -> None:
+    """Check the values of a configured object and of the objects it is made of."""
+    if "_target_" in config:
+        check_arguments(get_object(config["_target_"]), config, where)
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            _check_parts(value, f"{where}.{name}")
 
 
 def _holder() -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import yaml
 from rich.console import Console
 
 from evolve import wiring
@@ -145,7 +144,7 @@ def _params(pairs: Sequence[str]) -> dict[str, object]:
         name, separator, value = pair.partition("=")
         if not separator:
             raise ConfigurationError(f"--param {pair!r}: expected NAME=VALUE.")
-        params[name] = yaml.safe_load(value)
+        params[name] = wiring.parsed(f"{name}={value}")[1]
     return params
 
 

@@ -64,3 +64,8 @@ def main() -> None:
     except EvolveError as error:
         click.echo(f"evolve: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"evolve: {error.filename}: {error.strerror}. Check the path and your rights to it.", err=True)
+        sys.exit(1)

@@ -18,7 +18,7 @@ from evolve.controller.loop import Loop
 from evolve.controller.replay import Difference, Replay
 from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
 from evolve.domain.program import Program
-from evolve.errors import ConfigurationError
+from evolve.errors import ConfigurationError, LeaseLost, StoreError
 from evolve.interfaces import RunInfo
 from evolve.terminal import RunView, closing_page
 
@@ -58,7 +58,7 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
     info = wiring.find_run(store, run)
     config = wiring.with_budget({**info.config, "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
-    _warn_if_judge_changed(parts, info)
+    _refuse_changed_judge(parts, info)
     _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
 
 
@@ -108,7 +108,7 @@ def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
 
 
 def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> None:
-    result = _to_end(_watched(parts, run, begin, quiet or json_), run)
+    result = _to_end(_Watched(parts, run, quiet or json_), begin)
     best = _program(parts, result)
     if json_:
         click.echo(as_json(_result_data(result)))
@@ -117,28 +117,43 @@ def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> Non
     sys.exit(0 if result.status != "failed" else 1)
 
 
-async def _watched(parts: Parts, run: str, begin: Begin, quiet: bool) -> Result:
-    console = Console(quiet=quiet)
-    view = RunView(console, parts.problem, parts.budget, run)
-    watching: list[asyncio.Task[None]] = []
+class _Watched:
+    """A run with its view; ``on_record`` says whether there is something to resume."""
 
-    def observe(loop: Loop) -> None:
-        watching.append(asyncio.create_task(view.watch(loop)))
+    def __init__(self, parts: Parts, run: str, quiet: bool) -> None:
+        self.run = run
+        self.on_record = False
+        self._view = RunView(Console(quiet=quiet), parts.problem, parts.budget, run)
+        self._watching: asyncio.Task[None] | None = None
 
+    async def work(self, begin: Begin) -> Result:
+        try:
+            return await begin(self._observe)
+        finally:
+            if self._watching is not None:
+                self._watching.cancel()
+                await asyncio.gather(self._watching, return_exceptions=True)
+
+    def _observe(self, loop: Loop) -> None:
+        self.on_record = True
+        self._watching = asyncio.create_task(self._view.watch(loop))
+
+
+def _to_end(watched: _Watched, begin: Begin) -> Result:
     try:
-        return await begin(observe)
-    finally:
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
-
-
-def _to_end(work: Coroutine[Any, Any, Result], run: str) -> Result:
-    try:
-        return asyncio.run(work)
+        return asyncio.run(watched.work(begin))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        click.echo(f"\nStopped; what was in flight is redone. Go on with: evolve resume {run}", err=True)
+        what = "Stopped before the search began."
+        if watched.on_record:
+            what = f"Stopped; what was in flight is redone. Go on with: evolve resume {watched.run}"
+        click.echo(f"\n{what}", err=True)
         sys.exit(130)
+    except LeaseLost:
+        raise
+    except StoreError as error:
+        if not watched.on_record:
+            raise
+        raise StoreError(f"{error}\nWhat was written is kept. Go on with: evolve resume {watched.run}") from error
 
 
 def _program(parts: Parts, result: Result) -> Program:
@@ -160,7 +175,7 @@ def _result_data(result: Result) -> dict[str, object]:
     }
 
 
-def _warn_if_judge_changed(parts: Parts, info: RunInfo) -> None:
+def _refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
     before, now = info.provenance.get("judge_hash"), parts.problem.judge_hash()
     if before != now:
         raise ConfigurationError(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from evolve.errors import ConfigurationError
 
 _ROUNDING = 1e-9  # a sum of many small prices may fall short of the limit by this share
 
@@ -41,6 +43,13 @@ class Budget:
     proposals: int | None
     wall_s: float | None
     cost_usd: float | None
+
+    def __post_init__(self) -> None:
+        for name, limit in asdict(self).items():
+            if limit is not None and not limit > 0:
+                raise ConfigurationError(
+                    f"budget.{name}: expected a number above 0, or null for no limit, found {limit!r}."
+                )
 
     def exhausted(self, spent: Spent, in_flight: InFlight, mean_attempt_usd: float | None) -> str:
         """Return why no further attempt may start now, or an empty string.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
+from evolve.arguments import at_least
 from evolve.domain.evaluation import Outcome
 from evolve.errors import SandboxUnavailable
 from evolve.interfaces import Job, Sandbox, Verdict
@@ -20,6 +22,8 @@ class LocalExecutor:
     """
 
     def __init__(self, make_sandbox: Callable[[], Sandbox], *, width: int, retries: int) -> None:
+        at_least(1, "executor", width=width)
+        at_least(0, "executor", retries=retries)
         self.width = width
         self._make = make_sandbox
         self._retries = retries
@@ -61,11 +65,21 @@ class LocalExecutor:
         sandbox = self._make()
         self._all.add(sandbox)
         await sandbox.start()
-        self._free.put_nowait(sandbox)
+        await self._offer(sandbox)
 
     async def _replace(self, broken: Sandbox) -> None:
         if broken not in self._all:
             return
         self._all.discard(broken)
         await broken.close()
-        await self._add()
+        fresh = self._make()
+        self._all.add(fresh)
+        with contextlib.suppress(SandboxUnavailable):  # then the job that gets it is told, and it is replaced again
+            await fresh.start()
+        await self._offer(fresh)
+
+    async def _offer(self, sandbox: Sandbox) -> None:
+        if sandbox in self._all:
+            self._free.put_nowait(sandbox)
+        else:
+            await sandbox.close()  # the executor was closed while it started

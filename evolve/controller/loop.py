@@ -60,6 +60,7 @@ class Progress:
     placed: Counter[str] = field(default_factory=Counter)
     best: Scored | None = None
     stop_reason: str = ""
+    gave_up: bool = False  # because models or sandboxes failed every time, not because the work was done
 
 
 class Loop:
@@ -265,14 +266,15 @@ class Loop:
 
     def _watch(self, ended: Ended, known: Scored) -> None:
         """Give up on a run that cannot get anywhere, and stop one that has arrived."""
-        for what, happened, limit in (
-            (MODEL_ERROR, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW),
-            ("infrastructure", known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW),
-            ("no new program", ended.program is None, self._widths.stall),
+        for what, happened, limit, is_fault in (
+            (MODEL_ERROR, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW, True),
+            ("infrastructure", known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW, True),
+            ("no new program", ended.program is None, self._widths.stall, False),
         ):
             self._in_a_row[what] = self._in_a_row[what] + 1 if happened else 0
             if self._in_a_row[what] >= limit:
                 why = ended.detail or (ended.evaluation.feedback if ended.evaluation else "")
+                self.progress.gave_up = self.progress.gave_up or (not self.progress.stop_reason and is_fault)
                 self.stop(f"{limit} attempts in a row ended with {what}; the last: {why}")
         lead = self._problem.objectives[0]
         if known.valid and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):

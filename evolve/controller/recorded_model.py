@@ -32,6 +32,10 @@ class RecordedModel:
         """Return the request the wrapped model would send."""
         return self._model.request(messages, call)
 
+    async def ready(self) -> None:
+        """See LanguageModel.ready."""
+        await self._model.ready()
+
     async def complete(self, request: Request) -> Completion:
         """Answer from the record, or ask and record. Raises ModelError."""
         key = request_hash(request)

@@ -42,6 +42,9 @@ class _OnRecord:
         """Return the request the run's model would have sent."""
         return self._model.request(messages, call)
 
+    async def ready(self) -> None:
+        """The record can always be read."""
+
     async def complete(self, request: Request) -> Completion:
         """Return the recorded answer. Raises ModelError when this was never answered."""
         key = request_hash(request)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from evolve.controller.budget import Budget
+from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
 from evolve.controller.loop import Loop, Widths
@@ -16,7 +17,7 @@ from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Applied, Choice, Completion, Evaluated, Event, Record, Selected, Unfinished
-from evolve.errors import LeaseLost, SeedNotValid
+from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreError
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
 from evolve.llm.requests import request_hash
@@ -80,30 +81,65 @@ Observer = Callable[[Loop], None]
 async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
     """Judge the seed, create the run, work on it.
 
-    Raises SeedNotValid, before anything is recorded, with the judge's feedback.
+    Raises, before anything is recorded, SeedNotValid with the judge's feedback, ConfigurationError
+    for a model that cannot be asked, and StoreError for an id that is taken.
     """
+    if parts.model is not None:
+        await parts.model.ready()
     store = parts.open_store()
     try:
-        async with _running(parts):
+        if any(known.id == info.id for known in store.runs()):
+            raise StoreError(f"There is a run {info.id!r} already; choose another id or resume it.")
+        async with _running(parts) as interrupts:
             cascade = Cascade(parts.problem, parts.executor)
             evaluations = await judge_seed(parts.problem, cascade)
             store.create_run(info)
             lease = store.acquire(info.id, parts.holder, _LEASE_S)
             store.append(lease, _seed_records(parts.problem, evaluations))
-            return await _Session(parts, store, lease, cascade).work(observe)
+            return await _Session(parts, store, lease, cascade, interrupts).work(observe)
     finally:
         store.close()
 
 
 async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
-    """Take a run up where its record ends. Raises StoreLocked while another controller works on it."""
+    """Take a run up where its record ends.
+
+    Raises StoreLocked while another controller works on it, and ConfigurationError when its budget
+    leaves nothing to do.
+    """
+    if parts.model is not None:
+        await parts.model.ready()
     store = parts.open_store()
     try:
+        _check_there_is_more_to_do(parts.budget, store.run(run))
         lease = store.acquire(run, parts.holder, _LEASE_S)
-        async with _running(parts):
-            return await _Session(parts, store, lease, Cascade(parts.problem, parts.executor)).work(observe)
+        async with _running(parts) as interrupts:
+            cascade = Cascade(parts.problem, parts.executor)
+            return await _Session(parts, store, lease, cascade, interrupts).work(observe)
     finally:
         store.close()
+
+
+def _check_there_is_more_to_do(budget: Budget, info: RunInfo) -> None:
+    spent = Spent(info.proposals, info.evaluated, info.cost_usd, info.elapsed_s)
+    used = budget.exhausted(spent, InFlight(), mean_attempt_usd=0.0) if info.status == "finished" else ""
+    if used:
+        raise ConfigurationError(
+            f"Run {info.id!r} is finished: {used} ({spent.evaluations} evaluations, {spent.proposals} proposals, "
+            f"{spent.elapsed_s:.0f} s, ${spent.cost_usd:.4f} so far). Give it a larger budget, for example "
+            f"`evolve resume {info.id} {_larger(budget, spent)}`."
+        )
+
+
+def _larger(budget: Budget, spent: Spent) -> str:
+    """Return the setting that would lift the limit which is used up."""
+    if budget.evaluations is not None and spent.evaluations >= budget.evaluations:
+        return f"budget.evaluations={2 * spent.evaluations}"
+    if budget.proposals is not None and spent.proposals >= budget.proposals:
+        return f"budget.proposals={2 * spent.proposals}"
+    if budget.wall_s is not None and spent.elapsed_s >= budget.wall_s:
+        return f"budget.wall_s={2 * math.ceil(spent.elapsed_s)}"
+    return f"budget.cost_usd={2 * spent.cost_usd:g}"
 
 
 async def judge_seed(problem: Problem, cascade: Cascade) -> list[Evaluation]:
@@ -115,9 +151,17 @@ async def judge_seed(problem: Problem, cascade: Cascade) -> list[Evaluation]:
         raise SeedNotValid(
             f"The seed of problem {problem.name!r} does not evaluate VALID: stage {last.stage!r} ended "
             f"{last.outcome}.\n{last.feedback}\n{output}".rstrip()
-            + f"\nMend {problem.folder / 'seed'} or evaluate.py, then try `evolve check {problem.folder}`."
+            + f"\n{_seed_advice(problem, last.outcome)}"
         )
     return evaluations
+
+
+def _seed_advice(problem: Problem, outcome: Outcome) -> str:
+    check = f"then try `evolve check {problem.folder}`."
+    if outcome is Outcome.INFRASTRUCTURE:
+        return f"Does evaluate.py end its process, or never return? Mend it, or see `evolve doctor`; {check}"
+    params = f" or the parameters ({', '.join(f'params.{name}' for name in problem.params)})" if problem.params else ""
+    return f"Mend {problem.folder / 'seed'}, evaluate.py{params}, {check}"
 
 
 def _seed_records(problem: Problem, evaluations: Sequence[Evaluation]) -> list[Record]:
@@ -126,24 +170,26 @@ def _seed_records(problem: Problem, evaluations: Sequence[Evaluation]) -> list[R
 
 
 @asynccontextmanager
-async def _running(parts: Parts) -> AsyncIterator[None]:
-    await parts.executor.start()
-    try:
-        yield
-    finally:
-        await parts.executor.close()
-        if parts.model is not None:
-            await parts.model.close()
+async def _running(parts: Parts) -> AsyncIterator[_Interrupts]:
+    with _signals() as interrupts:
+        try:
+            await parts.executor.start()
+            yield interrupts
+        finally:
+            await parts.executor.close()
+            if parts.model is not None:
+                await parts.model.close()
 
 
 class _Session:
     """One controller's time with a run, under its lease."""
 
-    def __init__(self, parts: Parts, store: Store, lease: Lease, cascade: Cascade) -> None:
+    def __init__(self, parts: Parts, store: Store, lease: Lease, cascade: Cascade, interrupts: _Interrupts) -> None:
         self._parts = parts
         self._store = store
         self._lease = lease
         self._cascade = cascade
+        self._interrupts = interrupts
         self._journal = Journal(store, lease)
         self._reader = parts.open_store()
         self._loop = Loop(
@@ -162,19 +208,20 @@ class _Session:
     async def work(self, observe: Observer) -> Result:
         """Restore, run, announce. The lease is given back however it ends."""
         status = "failed"
-        self._restore()
         renewing = asyncio.create_task(self._renew())
         try:
+            self._restore()
             observe(self._loop)
-            with _signals(self._loop):
+            with self._interrupts.stopping(self._loop):
                 reason = await self._until_done(renewing)
-            status = "paused" if reason == INTERRUPTED else "finished"
+            status = self._status(reason)
             result = await self._result(reason, status)
         except BaseException as error:
             status = "paused" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt) else "failed"
             raise
         finally:
             renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
             await self._close(status)
         return result
 
@@ -197,6 +244,11 @@ class _Session:
             await asyncio.gather(working, return_exceptions=True)
         await self._journal.write(Event("stopped", {"reason": reason}))
         return reason
+
+    def _status(self, reason: str) -> str:
+        if self._loop.progress.gave_up:
+            return "failed"
+        return "paused" if reason == INTERRUPTED else "finished"
 
     async def _renew(self) -> None:
         while True:
@@ -263,21 +315,42 @@ def _sealed_on_record(store: Store, run: str, step: int) -> Evaluation | None:
     return next((e for e in store.evaluations(run, step) if e.stage == SEALED), None)
 
 
+class _Interrupts:
+    """What Ctrl+C (or SIGTERM) does: begin nothing new while the loop runs, at any other time or again: cancel.
+
+    What is cancelled is redone on resume.
+    """
+
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self._task = task
+        self._loop: Loop | None = None
+
+    def __call__(self) -> None:
+        if self._loop is None or self._loop.progress.stop_reason == INTERRUPTED:
+            self._task.cancel()
+        else:
+            self._loop.stop(INTERRUPTED)
+
+    @contextmanager
+    def stopping(self, loop: Loop) -> Iterator[None]:
+        """Let the first interrupt stop this loop cleanly."""
+        self._loop = loop
+        try:
+            yield
+        finally:
+            self._loop = None
+
+
 @contextmanager
-def _signals(loop: Loop) -> Iterator[None]:
-    """First Ctrl+C (or SIGTERM): begin nothing new. Second: drop what is in flight; it is redone on resume."""
+def _signals() -> Iterator[_Interrupts]:
     running = asyncio.get_running_loop()
     task = asyncio.current_task()
-
-    def interrupt() -> None:
-        if loop.progress.stop_reason == INTERRUPTED and task is not None:
-            task.cancel()
-        loop.stop(INTERRUPTED)
-
+    assert task is not None  # a coroutine runs in a task
+    interrupts = _Interrupts(task)
     for number in (signal.SIGINT, signal.SIGTERM):
-        running.add_signal_handler(number, interrupt)
+        running.add_signal_handler(number, interrupts)
     try:
-        yield
+        yield interrupts
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             running.remove_signal_handler(number)

@@ -78,12 +78,21 @@ class LiteLlmModel:
         """Return the complete request for (role, content) messages."""
         return Request(self.name, tuple(Message(role, content) for role, content in messages), self._settings, call)
 
-    async def complete(self, request: Request) -> Completion:
-        """Send a request. Raises ModelError when it failed for good, ConfigurationError before it was sent."""
+    async def ready(self) -> None:
+        """Settle price and key. Raises ConfigurationError that names the setting or variable that is missing."""
         if not self._price_is_settled:
             self._settle_price()
-        if not self._is_direct() and self._litellm is None:
-            self._litellm = await asyncio.to_thread(_load_litellm)
+        if self._is_direct() or self._litellm is not None:
+            self._key()
+            return
+        litellm = await asyncio.to_thread(_load_litellm)
+        if self._key() is None and self._api_base is None:
+            self._check_provider(litellm)
+        self._litellm = litellm
+
+    async def complete(self, request: Request) -> Completion:
+        """Send a request. Raises ModelError when it failed for good, ConfigurationError before it was sent."""
+        await self.ready()
         started = time.monotonic()
         answer = await self._until_answered(request)
         return Completion(
@@ -160,6 +169,15 @@ class LiteLlmModel:
         return key
 
     # ── everybody else ────────────────────────────────────────────────────────────────────────
+    def _check_provider(self, litellm: Any) -> None:
+        # Providers that are not found by a key have other ways in: profiles, roles, a local server.
+        missing = [name for name in litellm.validate_environment(self.name)["missing_keys"] if name.endswith("_KEY")]
+        if missing and not any(name.startswith("AWS_") for name in missing):
+            raise ConfigurationError(
+                f"Model {self.name!r} needs a key: set the environment variable {' or '.join(missing)}, "
+                "or name the variable that holds it with llm.api_key_env."
+            )
+
     async def _through_litellm(self, request: Request) -> Answer:
         import openai  # litellm's errors are subclasses of openai's
 

@@ -41,6 +41,9 @@ class ScriptedModel:
         """Return the request for (role, content) messages; a script has no settings."""
         return Request(self.name, tuple(Message(role, content) for role, content in messages), {}, call)
 
+    async def ready(self) -> None:
+        """A script can always be read."""
+
     async def complete(self, request: Request) -> Completion:
         """Return the next answer."""
         text = self._answer(request)

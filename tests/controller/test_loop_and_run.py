@@ -192,6 +192,9 @@ class Failing:
     def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
         return ScriptedModel(lambda request: "").request(messages, call)
 
+    async def ready(self) -> None:
+        """Its fault shows with the first call only."""
+
     async def complete(self, request: Request) -> Completion:
         raise ModelError("the key is wrong")
 
@@ -203,6 +206,7 @@ async def test_a_model_that_always_fails_ends_the_run_with_its_reason(problem: P
     store = KeptStore()
     result = await started(make_parts(problem, store, [AskAndAdd()], model=Failing(), evaluations=100), problem)
     assert "the key is wrong" in result.reason
+    assert result.status == "failed"
     assert {attempt.finished.cause for attempt in history(store) if attempt.selected.step} == {"model_error"}
 
 
