@@ -36,8 +36,9 @@ def total():
 """
 
 
-def serve(channel: Channel, scratch: str) -> NoReturn:
-    """Answer requests until the channel closes. Files are written below ``scratch``, the current folder."""
+def serve(channel: Channel, descriptor: int, scratch: str) -> NoReturn:
+    """Answer requests on a socket until it closes. Files are written below ``scratch``, the current folder."""
+    channel.attach(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor))
     os.register_at_fork(after_in_child=channel.close)
     program = _Program(scratch)
     try:

@@ -26,6 +26,7 @@ from evaluators.leftovers import Cleaner, kill_descendants
 from evaluators.linux import Capability, Kernel, Namespace, Unsupported
 from evaluators.messages import End, Ended, Ready, Setup, Spawn
 
+CONNECTION_FD: Final = 3
 LOG_EXCERPT_BYTES: Final = 8192
 _OPEN_FILES = 128
 _MESSAGE_BYTES = 1 << 16
@@ -62,8 +63,7 @@ class _Supervisor:
         self._null = os.open("/dev/null", os.O_RDWR)
         self._log = os.memfd_create("log")
         # Made here and not in each candidate: what is forked costs less than what is made.
-        # The candidate puts its own connection in the place of this socket.
-        self._channel, self._place = Channel(), socket.socket(socket.AF_UNIX)
+        self._channel = Channel()
         self._candidate: int | None = None
         readable = private_root.readable_paths(libraries)
         if setup.namespaces:
@@ -103,7 +103,6 @@ class _Supervisor:
         os.mkdir(self._scratch, 0o700)
         os.chdir(self._scratch)
         guest.rehearse(self._channel, self._scratch)
-        self._channel.attach(self._place)
         os.chdir("/")
         self._end()
         pid = self._fork()
@@ -143,7 +142,7 @@ class _Supervisor:
         if pid == 0:
             try:
                 self._become_candidate(request, connection)
-                guest.serve(self._channel, self._scratch)
+                guest.serve(self._channel, CONNECTION_FD, self._scratch)
             finally:
                 os._exit(70)
         self._candidate = pid
@@ -154,10 +153,9 @@ class _Supervisor:
         resource.setrlimit(resource.RLIMIT_CPU, (request.cpu_s, request.cpu_s + 1))
         for call, arguments in self._isolation:
             call(*arguments)
-        place = self._place.fileno()
-        os.dup2(connection, place)
-        os.closerange(3, place)
-        os.closerange(place + 1, _OPEN_FILES)
+        if connection != CONNECTION_FD:
+            os.dup2(connection, CONNECTION_FD)
+        os.closerange(CONNECTION_FD + 1, _OPEN_FILES)
 
     def _isolating_calls(self) -> tuple[_Call, ...]:
         """Return the calls that make a new process a candidate; the order matters.

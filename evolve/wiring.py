@@ -30,6 +30,7 @@ from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, EvolveError, NotFound, nearest
 from evolve.interfaces import Executor, LanguageModel, RunInfo, Sandbox, Search, Store
 from evolve.mutation.mix import OperatorMix
+from evolve.mutation.python_analysis import AnalysisCache
 from evolve.paths import bundled
 
 Config = Mapping[str, Any]
@@ -293,7 +294,10 @@ def build_operators(config: Config, *, keyless: bool) -> OperatorMix:
         if name not in definitions:
             raise ConfigurationError(f"mutation.weights names no operator {name!r}. {nearest(name, definitions)}")
     shares = {name: weight for name, weight in weights.items() if weight}
-    operators = [_make(definitions[name], f"mutation.operators.{name}") for name in shares]
+    analyses = AnalysisCache()
+    # They edit the same parents, and analysing one twice costs 0.2 ms of processor time per proposal.
+    extra = {name: {"analyses": analyses} for name in ("syntax", "tune")}
+    operators = [_make(definitions[name], f"mutation.operators.{name}", **extra.get(name, {})) for name in shares]
     return OperatorMix(operators, shares, keyless=keyless)
 
 

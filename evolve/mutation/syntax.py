@@ -70,7 +70,7 @@ class Syntax:
         mean_edits: mean number of edits per proposal; the number is geometric, at least one.
         max_tries: how many children are made before the proposal is given up.
         max_bytes: a file longer than this does not grow further.
-        cached_files: how many analysed files are remembered.
+        analyses: remembers analysed files; one of its own if None.
         kinds: the kinds of edit with their weights.
     """
 
@@ -83,13 +83,13 @@ class Syntax:
         mean_edits: float = 1.6,
         max_tries: int = 20,
         max_bytes: int = 30_000,
-        cached_files: int = 128,
+        analyses: AnalysisCache | None = None,
         kinds: Sequence[Weighted] = KINDS,
     ) -> None:
         self._stop_probability = 1.0 / max(mean_edits, 1.0)
         self._max_tries = max_tries
         self._max_bytes = max_bytes
-        self._cache = AnalysisCache(cached_files)
+        self._cache = analyses or AnalysisCache()
         self._kinds = tuple(entry.kind for entry in kinds)
         weights = np.cumsum([entry.weight for entry in kinds])
         self._bounds = weights / weights[-1]

@@ -41,7 +41,7 @@ class Tune:
         max_constants: how many constants a session tunes; a random choice of them beyond that.
         max_sessions: how many sessions are kept; the one not heard of for longest goes first.
         units: whether 0, 1 and -1 are tuned.
-        cached_files: how many analysed files are remembered.
+        analyses: remembers analysed files; one of its own if None.
     """
 
     name = "tune"
@@ -54,13 +54,13 @@ class Tune:
         max_constants: int = 30,
         max_sessions: int = 64,
         units: Units | str = Units.FLOATS,
-        cached_files: int = 128,
+        analyses: AnalysisCache | None = None,
     ) -> None:
         self._step_size = step_size
         self._max_constants = max_constants
         self._max_sessions = max_sessions
         self._units = Units(units)
-        self._cache = AnalysisCache(cached_files)
+        self._cache = analyses or AnalysisCache()
         self._sessions: OrderedDict[int, Session] = OrderedDict()
         self._unheard: Session | None = None
 
