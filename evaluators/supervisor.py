@@ -12,7 +12,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -26,11 +26,12 @@ from evaluators.leftovers import Cleaner, kill_descendants
 from evaluators.linux import Capability, Kernel, Namespace, Unsupported
 from evaluators.messages import End, Ended, Ready, Setup, Spawn
 
-CONNECTION_FD: Final = 3
 LOG_EXCERPT_BYTES: Final = 8192
 _OPEN_FILES = 128
 _MESSAGE_BYTES = 1 << 16
 _END_SECONDS = 20.0
+_FORK_UNAWARE = {"numpy"}
+_Call = tuple[Callable[..., object], tuple[object, ...]]
 _CAPABILITIES = tuple(Capability)
 
 
@@ -55,11 +56,14 @@ class _Supervisor:
     def __init__(self, control: socket.socket, setup: Setup, candidate_uid: int, libraries: Sequence[str]) -> None:
         self._control, self._setup, self._uid = control, setup, candidate_uid
         self._kernel = kernel = Kernel()
+        # Other libraries may have threads, or count on being told of a fork.
+        self._fork = kernel.fork if set(setup.preload) <= _FORK_UNAWARE else os.fork
         self._requests = msgspec.msgpack.Decoder(Spawn | End)
         self._null = os.open("/dev/null", os.O_RDWR)
         self._log = os.memfd_create("log")
         # Made here and not in each candidate: what is forked costs less than what is made.
-        self._channel = Channel()
+        # The candidate puts its own connection in the place of this socket.
+        self._channel, self._place = Channel(), socket.socket(socket.AF_UNIX)
         self._candidate: int | None = None
         readable = private_root.readable_paths(libraries)
         if setup.namespaces:
@@ -81,6 +85,7 @@ class _Supervisor:
             self._files.apply()
         self._limit()
         os.environ.update(HOME=self._scratch, TMPDIR=self._scratch)
+        os.environ.pop("LD_BIND_NOW", None)
         kernel.keep_capabilities(_CAPABILITIES if self._may_hold_capabilities() else ())
         self.ready = Ready(
             namespaces=setup.namespaces,
@@ -90,11 +95,18 @@ class _Supervisor:
             seccomp=self._filter_calls(),
             scratch_bounded=setup.namespaces,
         )
+        self._isolation = self._isolating_calls()
         self._rehearse()
 
     def _rehearse(self) -> None:
         """Isolate a process that then does nothing. Raises OSError when a candidate could not start."""
-        pid = os.fork()
+        os.mkdir(self._scratch, 0o700)
+        os.chdir(self._scratch)
+        guest.rehearse(self._channel, self._scratch)
+        self._channel.attach(self._place)
+        os.chdir("/")
+        self._end()
+        pid = self._fork()
         if pid == 0:
             try:
                 self._become_candidate(Spawn(cpu_s=10), os.dup(self._null))
@@ -127,40 +139,44 @@ class _Supervisor:
         os._exit(0)
 
     def _spawn(self, request: Spawn, connection: int) -> None:
-        pid = os.fork()
+        pid = self._fork()
         if pid == 0:
             try:
                 self._become_candidate(request, connection)
-                guest.serve(self._channel, CONNECTION_FD, self._scratch)
+                guest.serve(self._channel, self._scratch)
             finally:
                 os._exit(70)
         self._candidate = pid
         os.close(connection)
 
     def _become_candidate(self, request: Spawn, connection: int) -> None:
-        """Give up everything but the socket, the log and the scratch folder. The order matters."""
-        supervisor = os.getppid()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.setsid()
-        os.umask(0o077)
+        """Give up everything but the socket, the log and the scratch folder."""
         resource.setrlimit(resource.RLIMIT_CPU, (request.cpu_s, request.cpu_s + 1))
-        if self._uid >= 0:
-            os.setresgid(self._uid, self._uid, self._uid)
-            os.setresuid(self._uid, self._uid, self._uid)
-        os.mkdir(self._scratch, 0o700)
-        os.chdir(self._scratch)
+        for call, arguments in self._isolation:
+            call(*arguments)
+        place = self._place.fileno()
+        os.dup2(connection, place)
+        os.closerange(3, place)
+        os.closerange(place + 1, _OPEN_FILES)
+
+    def _isolating_calls(self) -> tuple[_Call, ...]:
+        """Return the calls that make a new process a candidate; the order matters.
+
+        They are looked up before the fork: in the candidate every look-up writes to a page, which is then copied.
+        """
+        uid, scratch, supervisor = self._uid, self._scratch, os.getpid()
+        calls: list[_Call] = [(os.setsid, ()), (os.umask, (0o077,))]
+        if uid >= 0:
+            calls += [(os.setresgid, (uid, uid, uid)), (os.setresuid, (uid, uid, uid))]
+        calls += [(os.mkdir, (scratch, 0o700)), (os.chdir, (scratch,))]
         if not self._setup.namespaces:
             # The first process of a namespace takes the others with it, and shares their file rules.
-            self._kernel.die_with_parent(supervisor)
-            if self._files:
-                self._files.apply()
-        if self._uid < 0:
-            self._kernel.set_capabilities(0)
-        for target, source in ((0, self._null), (1, self._log), (2, self._log)):
-            os.dup2(source, target)
-        if connection != CONNECTION_FD:
-            os.dup2(connection, CONNECTION_FD)
-        os.closerange(CONNECTION_FD + 1, _OPEN_FILES)
+            calls += [(signal.signal, (signal.SIGTERM, signal.SIG_DFL)), (self._kernel.die_with_parent, (supervisor,))]
+            calls += [(self._files.apply, ())] if self._files else []
+        if uid < 0:
+            calls.append((self._kernel.set_capabilities, (0,)))
+        calls += [(os.dup2, (source, target)) for target, source in ((0, self._null), (1, self._log), (2, self._log))]
+        return tuple(calls)
 
     def _end(self) -> Ended:
         status, dead = self._kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,10 +12,13 @@ import click
 from rich.console import Console
 
 from evolve.bench import machinery
+from evolve.bench.problem_runs import run_seeds
 from evolve.cli.options import as_json, json_option
 from evolve.terminal import table_of
 
+_SPREAD: dict[str, Callable[[list[float]], float]] = {"min": min, "median": statistics.median, "max": max}
 PYTHON = click.Path(exists=True, dir_okay=False, path_type=Path)
+ENOUGH = click.IntRange(min=600)  # rates are taken over the last hundred before 500 and before the end
 PARTS = ("keyless", "model", "startup", "utilisation")
 
 
@@ -25,8 +29,10 @@ def bench() -> None:
 
 @bench.command("machinery")
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only these; all unless given.")
-@click.option("--programs", default=5000, show_default=True, help="Evaluations of the keyless run.")
-@click.option("--model-programs", default=1000, show_default=True, help="Evaluations of the run with a model.")
+@click.option("--programs", default=5000, show_default=True, type=ENOUGH, help="Evaluations of the keyless run.")
+@click.option(
+    "--model-programs", default=1000, show_default=True, type=ENOUGH, help="Evaluations of the run with a model."
+)
 @click.option("--openevolve", "peer", type=PYTHON, help="Python of an environment with openevolve, to compare with.")
 @json_option
 def machinery_(parts: tuple[str, ...], programs: int, model_programs: int, peer: Path | None, json_: bool) -> None:
@@ -44,6 +50,28 @@ def machinery_(parts: tuple[str, ...], programs: int, model_programs: int, peer:
         for name, measure in measures.items():
             if not parts or name in parts or name == "openevolve":
                 _print(measure(), json_)
+
+
+@bench.command("problem")
+@click.argument("problem")
+@click.argument("overrides", nargs=-1)
+@click.option("--seeds", default=5, show_default=True, help="How many runs, with seeds 1, 2, 3, ...")
+@click.option("--against", default="seed", show_default=True, help="A baseline of the problem, or its seed program.")
+@json_option
+def problem_(problem: str, overrides: tuple[str, ...], seeds: int, against: str, json_: bool) -> None:
+    """Run PROBLEM with several seeds: evolve bench problem bin_packing budget.wall_s=120 --against best_fit"""
+    rows = []
+    for result in run_seeds([f"problem={problem}", *overrides], range(1, seeds + 1), against):
+        rows.append(asdict(result))
+        if json_:
+            click.echo(as_json(rows[-1]))
+    summary = {name: pick([row["ratio"] for row in rows]) for name, pick in _SPREAD.items()}
+    if json_:
+        click.echo(as_json({f"ratio_to_{against}": summary}))
+        return
+    Console().print(table_of(rows, list(rows[0])))
+    spread = ", ".join(f"{name} {value:.3f}" for name, value in summary.items())
+    click.echo(f"final score over that of {against}: {spread} ({seeds} seeds)")
 
 
 def _print(figures: list[machinery.Figure], json_: bool) -> None:

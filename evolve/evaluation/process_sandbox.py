@@ -36,6 +36,8 @@ _ENVIRONMENT: Final = {
     "LANG": "C.UTF-8",
     # Sets of text come in the same order in every slot, so that equal programs score equally.
     "PYTHONHASHSEED": "0",
+    # What the linker does when a function is first called it would do anew in every candidate.
+    "LD_BIND_NOW": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",

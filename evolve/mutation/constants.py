@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from evolve.domain.problem import Problem
 from evolve.mutation.edits import Edit, Fragment, Splice, apply
@@ -13,8 +13,7 @@ from evolve.mutation.python_analysis import AnalysisCache
 from evolve.mutation.python_sites import number_value
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A numeric literal.
 
     Args:

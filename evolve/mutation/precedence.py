@@ -79,7 +79,9 @@ def precedence(node: ast.expr) -> Precedence:
 
 def operand_slots(operator: ast.operator) -> tuple[Precedence, Precedence]:
     """Return what the left and right operand of a binary operator must at least be."""
-    strength = OPERATOR_PRECEDENCE[type(operator)]
-    if isinstance(operator, ast.Pow):
-        return Precedence.AWAIT, Precedence.UNARY
-    return strength, Precedence(strength + 1)
+    return _OPERAND_SLOTS[type(operator)]
+
+
+_OPERAND_SLOTS: dict[type[ast.AST], tuple[Precedence, Precedence]] = {
+    operator: (strength, Precedence(strength + 1)) for operator, strength in OPERATOR_PRECEDENCE.items()
+} | {ast.Pow: (Precedence.AWAIT, Precedence.UNARY)}

@@ -287,22 +287,21 @@ class _Walker:
         start, end = self._found.span(node)
         site = Site(node, start, end, slot, self._scope, sizes, root)
         editable = self._editable(start, end)
-        if is_number(node):
-            if editable:
-                self._number(site)
-            return
-        if isinstance(node, ast.Name):
+        kind = type(node)
+        if kind is ast.Name:
             if editable and not sizes:
                 self._names.append(site)
-            return
-        visit = self._expressions.get(type(node))
-        if visit is not None:
-            visit(node, site, editable)
+        elif is_number(node):
+            if editable:
+                self._number(site)
+        elif kind in self._expressions:
+            self._expressions[kind](node, site, editable)
 
     def _number(self, site: Site) -> None:
-        if not abs(number_value(site.node)) <= LARGEST:
+        value = number_value(site.node)
+        if not abs(value) <= LARGEST:
             return
-        if site.sizes and isinstance(number_value(site.node), float):
+        if site.sizes and isinstance(value, float):
             site = site._replace(sizes=False)
         self._found.numbers.append(site)
         self._found.every.append(site)

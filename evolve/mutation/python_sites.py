@@ -140,7 +140,7 @@ def _without_comments(gap: bytes) -> bytes:
 
 def is_number(node: ast.expr) -> bool:
     """Whether ``node`` is an int or float literal, perhaps with a sign."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         node = node.operand
     return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 

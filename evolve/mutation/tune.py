@@ -74,11 +74,10 @@ class Tune:
         found = literals(context.problem, parent.files, self._cache)
         session = self._session(parent, found)
         chosen = [found[site] for site in session.origin.sites]
-        before = [_written(literal.value) for literal in chosen]
         for _ in range(_SAMPLES):
             point = _moved(session, context.rng)
             values = session.decode(point)
-            if [_written(value) for value in values] != before:
+            if any(_written(value) != _written(literal.value) for value, literal in zip(values, chosen, strict=True)):
                 files = rewritten(parent.files, chosen, values)
                 return Draft(files, self._detail(session, point))
         raise ProposalRejected("unchanged", f"{_SAMPLES} samples were written as the parent is")

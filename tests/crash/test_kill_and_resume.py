@@ -68,6 +68,14 @@ class Witness:
         with urllib.request.urlopen(self._model_url.removesuffix("/v1") + "/log") as answer:
             return int(json.load(answer)["paid"])
 
+    def evaluated(self) -> int:
+        """Return how many programs have a verdict on record."""
+        store = SqlStore(self._store)
+        try:
+            return store.run("r").evaluated
+        finally:
+            store.close()
+
     def record(self) -> Record:
         """Read the store."""
         store = SqlStore(self._store)
@@ -118,12 +126,12 @@ def test_nothing_is_lost_repeated_or_paid_twice(tmp_path: Path, model_url: str) 
         process.send_signal(signal.SIGKILL)
         process.communicate()
         time.sleep(3 * LATENCY_S)  # answers on their way to the dead are given by now
-        before, judged = witness.record(), witness.judged()
+        before, judged, evaluated = witness.record(), witness.judged(), witness.evaluated()
         newly_lost = witness.answers_given() - before.answered - lost
         assert 0 <= newly_lost <= before.open_calls, "more answers are missing than calls were open"
         lost += newly_lost
         process = begin(tmp_path, "resume", "r")
-        _wait_for_progress(witness, process, before)
+        _wait_for_progress(witness, process, evaluated)
         after = witness.record()
         assert before.programs <= after.programs, "a recorded evaluation was lost"
         assert before.answered <= after.answered, "a paid answer was lost"
@@ -161,9 +169,9 @@ def _wait_for_first_verdicts(witness: Witness, process: subprocess.Popen[bytes])
     raise AssertionError("the run never judged anything")
 
 
-def _wait_for_progress(witness: Witness, process: subprocess.Popen[bytes], before: Record) -> None:
+def _wait_for_progress(witness: Witness, process: subprocess.Popen[bytes], before: int) -> None:
     for _ in range(300):
-        if len(witness.record().programs) > len(before.programs):
+        if witness.evaluated() > before + 1:
             return
         assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
         time.sleep(0.1)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from slots import VARIANTS, Bench, slot_processes, write_problem
+
+from tests.evaluation.slots import VARIANTS, Bench, slot_processes, write_problem
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda variant: variant.name)

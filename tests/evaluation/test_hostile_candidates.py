@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slots import HONEST, HONEST_VALUE, Bench, slot_processes
 
 from evolve.domain.evaluation import Outcome
+from tests.evaluation.slots import HONEST, HONEST_VALUE, Bench, slot_processes
 
 SLOT_PROCESSES = 3
 
@@ -405,7 +405,8 @@ def answer(x):
 )
 def test_the_disk_is_bounded(bench: Bench, fill: str) -> None:
     if not bench.variant.namespaces:
-        pytest.skip("needs a private file system; does_not_protect says so")
+        assert any("scratch" in sentence or "disk" in sentence for sentence in bench.sandbox.does_not_protect())
+        return
     seen = observe(bench, f"def answer(x): return tries(lambda: {fill} and 'filled')")
     assert set(map(str, seen)) <= DENIED | {"MemoryError"}
 

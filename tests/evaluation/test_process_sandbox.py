@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from slots import HONEST, VARIANTS, Bench, Variant, descendants, job, write_problem
 
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable
 from evolve.evaluation.process_sandbox import ProcessSandbox
+from tests.evaluation.slots import HONEST, VARIANTS, Bench, Variant, descendants, job, write_problem
 
 ROOT = Path(__file__).parents[2]
 Processes = Callable[[], set[int]]

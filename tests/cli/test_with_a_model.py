@@ -1,0 +1,61 @@
+"""Whole runs with a language model: the real client against a model server on loopback."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+import pytest
+
+from evolve.bench.machinery import model_server
+from tests.cli.cli_support import Command, lines
+
+PRICES = ("llm.input_usd_per_million=1.0", "llm.output_usd_per_million=2.0")
+ONLY_MODEL = ("mutation.weights.syntax=0", "mutation.weights.tune=0")
+
+
+def server_log(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/log") as answer:
+        log: dict[str, Any] = json.load(answer)
+    return log
+
+
+def test_a_run_with_a_model_is_on_record_to_the_cent_and_replays(evolve: Command) -> None:
+    with model_server("mutator:0.8,prose:0.1,truncated:0.1") as url:
+        setting = ("problem=circle_packing", "params.n=5", "run=m", f"llm={url}#bench", *ONLY_MODEL, *PRICES)
+        (result,) = lines(evolve("run", *setting, "budget.proposals=60", "--json"))
+        log = server_log(url)
+    assert result["status"] == "finished"
+    (listed,) = lines(evolve("runs", "--json"))
+    assert listed["cost_usd"] == pytest.approx(log["cost_usd"], abs=1e-6)
+    shown = lines(evolve("show", "m", "--json"))[0]
+    assert set(shown["operators"]) == {"seed", "diff", "rewrite"}
+    assert shown["causes"] and shown["outcomes"]["valid"] > 5
+    made = [row for row in lines(evolve("export", "m", "--no-files")) if row["operator"] == "diff" and row["made_by"]]
+    program = lines(evolve("show", "m", str(made[0]["step"]), "--json"))[0]
+    prompt = program["calls"][0]["prompt"][-1]["content"]
+    assert "sum_radii" in prompt and "EVOLVE-BLOCK-START" in prompt
+    assert "SEARCH" in program["calls"][0]["answer"]
+    assert lines(evolve("replay", "m", "--json"))[0]["identical"]
+
+
+def test_equal_seeds_and_answers_give_identical_runs_when_ordered(evolve: Command) -> None:
+    histories = []
+    for name in ("a", "b"):
+        with model_server("mutator:0.9,prose:0.1", 0.005, 0.8) as url:
+            setting = ("problem=circle_packing", "params.n=4", f"run={name}", f"llm={url}#bench", *PRICES)
+            evolve("run", *setting, "executor.width=1", "controller.ordered=true", "budget.proposals=40", "--quiet")
+        rows = lines(evolve("export", name))
+        histories.append([{key: row[key] for key in row if key != "seconds"} for row in rows])
+    assert len(histories[0]) == 40
+    assert histories[0] == histories[1]
+
+
+def test_a_model_that_answers_nonsense_costs_attempts_not_the_run(evolve: Command) -> None:
+    with model_server("prose") as url:
+        setting = ("problem=circle_packing", "params.n=4", "run=n", f"llm={url}#bench", *ONLY_MODEL, *PRICES)
+        (result,) = lines(evolve("run", *setting, "budget.proposals=25", "--json"))
+    assert result["best"]["step"] == 0
+    causes = lines(evolve("show", "n", "--json"))[0]["causes"]
+    assert sum(causes.values()) == 24 and set(causes) <= {"malformed_patch", "no_code"}
