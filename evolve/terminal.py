@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from evolve.controller.budget import Budget, Spent
 from evolve.controller.loop import Loop, Progress
-from evolve.controller.run import Contender, Result
+from evolve.controller.run import INTERRUPTED, Contender, Result
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.objective import Objective
 from evolve.domain.problem import Problem
@@ -56,10 +57,12 @@ class RunView:
     async def _in_lines(self, loop: Loop) -> None:
         while True:
             await asyncio.sleep(_PLAIN_EVERY_S)
+            if loop.progress.stop_reason == INTERRUPTED:
+                self._console.print(_keys(loop), highlight=False, soft_wrap=True)
             progress = loop.progress
             self._console.print(
                 f"{progress.spent.elapsed_s:.0f} s  {progress.spent.evaluations} evaluations "
-                f"({self._rate(progress.spent):.1f}/s)  {self._best_line(progress)}  {_counts(progress.outcomes)}",
+                f"({self._rate(progress.spent):.1f}/s)  best {self._best_line(progress)}  {_counts(progress.outcomes)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -71,7 +74,9 @@ class RunView:
     def _best_line(self, progress: Progress) -> str:
         if progress.best is None:
             return "no valid program yet"
-        return "best " + ", ".join(f"{name} {value:.6g}" for name, value in _values(self._problem, progress.best.gains))
+        best = _values(self._problem, progress.best.gains)
+        seed = _values(self._problem, progress.seed.gains) if progress.seed is not None and progress.seed.gains else []
+        return ", ".join(f"{name} {value:.6g}{_change(value, dict(seed).get(name))}" for name, value in best)
 
     def _page(self, loop: Loop) -> Panel:
         progress = loop.progress
@@ -90,7 +95,7 @@ class RunView:
         bar = Table.grid(padding=(0, 2))
         bar.add_row(ProgressBar(total=1.0, completed=share, width=50), Text(self._time_left(progress.spent, share)))
         title = f"{self._problem.name} · {self._run}"
-        return Panel(Group(grid, Text(), bar), title=title, title_align="left", subtitle="Ctrl+C stops cleanly")
+        return Panel(Group(grid, Text(), bar), title=title, title_align="left", subtitle=_keys(loop))
 
     def _time_left(self, spent: Spent, share: float) -> str:
         if share <= 0.02:
@@ -99,33 +104,56 @@ class RunView:
         return f"{share:.0%} of the budget, about {_duration(seconds)} left"
 
 
-def closing_page(console: Console, problem: Problem, result: Result, files: Mapping[str, str]) -> None:
+def closing_page(console: Console, problem: Problem, budget: Budget, result: Result, files: Mapping[str, str]) -> None:
     """Print what a run found: the winning diff, the scores, where it is stored, what to type next."""
-    console.print(f"\n[bold]{problem.name}[/bold]: {result.reason}")
+    console.print(Text(f"\n{problem.name}: ", "bold").append(result.reason, "not bold"), soft_wrap=True)
     diff = program_diff(problem.seed().files, files)
     if diff:
         console.print(f"\nThe best program (step {result.best_step}) beside the seed:")
         console.print(Syntax(diff, "diff", background_color="default"))
     else:
         console.print("\nNothing better than the seed was found.")
+    for line in _achieved(problem, result):
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(score_table(problem, result))
     for known in problem.known_best:
         if all(problem.params.get(name) == value for name, value in known.params.items()):
-            console.print(f"Known best {known.objective}: {known.value} ({known.source})", highlight=False)
-    _next_steps(console, result)
+            console.print(
+                f"Known best {known.objective}: {known.value} ({known.source})", highlight=False, soft_wrap=True
+            )
+    _next_steps(console, result, budget)
 
 
-def _next_steps(console: Console, result: Result) -> None:
+def _achieved(problem: Problem, result: Result) -> list[str]:
+    """Say in lines how much better the best program is, and what it took."""
+    lines = []
+    for objective in problem.objectives:
+        value, seed = result.best.metrics[objective.name], result.seed.metrics[objective.name]
+        lines.append(f"{objective.name} ({objective.direction}): {value:.6g}{_change(value, seed)}")
+    spent, progress = result.progress.spent, result.progress
+    money = f", ${spent.cost_usd:.4f}" if spent.cost_usd else ""
+    rate = spent.evaluations / spent.elapsed_s if spent.elapsed_s else 0.0
+    judged = f"{spent.evaluations} judged ({rate:.1f}/s){money}"
+    took = f"{spent.proposals} attempts in {_duration(spent.elapsed_s)}, {judged}: "
+    causes = f"  (rejected: {_counts(progress.causes)})" if progress.causes else ""
+    return [*lines, took + _counts(progress.outcomes) + causes]
+
+
+def _next_steps(console: Console, result: Result, budget: Budget) -> None:
+    resume, stored = f"evolve resume {shlex.quote(result.run)}", f"Stored as run {result.run}."
     if result.status == "paused":
-        console.print(f"\nStopped; nothing finished is lost. Go on with:  evolve resume {result.run}", highlight=False)
+        console.print(f"\n{stored} Nothing finished is lost. Go on with:  {resume}", highlight=False, soft_wrap=True)
         return
-    console.print(f"\nStored as run {result.run}. Next:", highlight=False)
+    go_on = (f"{resume} {budget.doubled(result.progress.spent)}", "search on with a larger budget")
+    if result.status == "failed":
+        go_on = (resume, "go on when the cause is mended")
+    console.print(f"\n{stored} Next:", highlight=False)
     for command, what in (
-        (f"evolve best {result.run} --out DIR", "write the best program to a folder"),
-        (f"evolve show {result.run}", "how the run went"),
-        (f"evolve resume {result.run} budget.wall_s=600", "search on with a larger budget"),
+        (f"evolve best {shlex.quote(result.run)} --out DIR", "write the best program to a folder"),
+        (f"evolve show {shlex.quote(result.run)}", "how the run went"),
+        go_on,
     ):
-        console.print(f"  {command:<46} {what}", highlight=False, soft_wrap=True)
+        console.print(f"  {command}\n      {what}", highlight=False, soft_wrap=True)
 
 
 def score_table(problem: Problem, result: Result) -> Table:
@@ -161,13 +189,25 @@ def program_diff(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 
 def table_of(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> Table:
-    """Return a table of plain values."""
-    table = Table()
+    """Return a table of plain values; what is too long for its column goes on in the next line."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column)
+        numbers = all(isinstance(row.get(column), int | float) for row in rows)
+        table.add_column(column, overflow="fold", justify="right" if numbers else "left")
     for row in rows:
         table.add_row(*(Text(str(row.get(column, ""))) for column in columns))
     return table
+
+
+def facts_table(facts: Mapping[str, object]) -> Table:
+    """Return names beside values."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        grid.add_row(name, Text(shown))
+    return grid
 
 
 def _values(problem: Problem, gains: Sequence[float]) -> list[tuple[str, float]]:
@@ -179,6 +219,20 @@ def _cell(evaluation: Evaluation | None, objective: Objective) -> str:
         return ""
     value = evaluation.metrics.get(objective.name)
     return f"{value:.6g}" if value is not None else str(evaluation.outcome)
+
+
+def _change(value: float, seed: float | None) -> str:
+    """Say how a value differs from the seed's."""
+    if seed is None or value == seed:
+        return ""
+    share = f", {(value - seed) / abs(seed):+.1%}" if seed else ""
+    return f" (seed {seed:.6g}{share})"
+
+
+def _keys(loop: Loop) -> str:
+    if loop.progress.stop_reason != INTERRUPTED:
+        return "Ctrl+C stops cleanly"
+    return f"Stopping: {loop.in_flight().attempts} in flight are finished; Ctrl+C again drops them"
 
 
 def _counts(counter: Mapping[str, int]) -> str:

@@ -27,13 +27,17 @@ from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
 from evolve.controller.run import Parts
 from evolve.domain.problem import Problem
-from evolve.errors import ConfigurationError, EvolveError, NotFound, nearest
+from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, nearest
 from evolve.interfaces import Executor, LanguageModel, RunInfo, Sandbox, Search, Store
 from evolve.mutation.mix import OperatorMix
 from evolve.mutation.python_analysis import AnalysisCache
 from evolve.paths import bundled
 
 Config = Mapping[str, Any]
+
+_NAMES = ("problem", "run", "store.url")
+_PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
+"""What is passed on as it is: plain words, and what its author has quoted, made of parts or listed."""
 
 
 def usable_cores() -> int:
@@ -92,7 +96,7 @@ def parsed(override: str) -> tuple[str, Any]:
     """Return key and value of ``KEY=VALUE``, read as ``run`` reads it. Raises ConfigurationError."""
     try:
         read = OverridesParser.create().parse_override(override)
-    except OverrideParseException as error:
+    except HydraException as error:
         raise ConfigurationError(_unreadable(override)) from error
     return read.key_or_group, read.value()
 
@@ -125,12 +129,15 @@ def register_resolvers() -> None:
 def normal_form(override: str) -> list[str]:
     """Return an override as Hydra wants it.
 
-    ``params.NAME=`` may name any parameter of the problem. ``llm=`` takes a preset of conf/llm, a
+    ``params.NAME=`` may name any parameter of the problem. Names and paths may hold spaces and
+    letters of any language; with commas they are several, for a sweep. ``llm=`` takes a preset of conf/llm, a
     model name as litellm knows it, or the URL of an OpenAI-compatible server with ``#MODEL``.
     """
     if override.startswith("params."):
         return [f"++{override}"]
     key, separator, value = override.partition("=")
+    if key in _NAMES and not _PLAIN.fullmatch(value):
+        return [f"{key}={quoted(value)}"]
     if key != "llm" or value in options("llm"):
         return [override]
     if separator and not value:
@@ -142,6 +149,11 @@ def normal_form(override: str) -> list[str]:
         url, _, model = value.partition("#")
         return ["llm=single", f"llm.model='openai/{model or 'default'}'", f"llm.api_base='{url}'"]
     return ["llm=single", f"llm.model='{value}'"]
+
+
+def quoted(text: str) -> str:
+    """Return a text as a value that Hydra takes literally."""
+    return "'" + re.sub(r"(\\*)'", r"\1\1\'", text) + "'"
 
 
 def options(group: str) -> list[str]:
@@ -371,6 +383,17 @@ def find_run(url: str, run: str) -> RunInfo:
     if run not in known:
         raise NotFound(f"{url} has no run {run!r}. {nearest(run, known)}")
     return known[run]
+
+
+def problem_of(run: RunInfo) -> Problem:
+    """Return the problem of a run on record. Raises ProblemError when its folder cannot be read any more."""
+    try:
+        return load_problem(str(run.config["problem"]), cast(Mapping[str, object], run.config["params"]))
+    except (ProblemError, ConfigurationError) as error:
+        raise ProblemError(
+            f"Run {run.id!r} needs its problem: {error} Put the folder back where it was. "
+            f"Without it, `evolve export {run.id}` and `evolve show {run.id} STEP` still work."
+        ) from error
 
 
 def open_existing(url: str) -> Store:

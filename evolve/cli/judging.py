@@ -149,7 +149,7 @@ def _params(pairs: Sequence[str]) -> dict[str, object]:
 
 
 def _executor(problem: Problem, overrides: Sequence[str]) -> Executor:
-    return wiring.build_executor(wiring.configure([f"problem={problem.name}", *overrides]), problem)
+    return wiring.build_executor(wiring.configure([f"problem={wiring.quoted(problem.name)}", *overrides]), problem)
 
 
 async def _judge_all(

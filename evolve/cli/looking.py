@@ -9,19 +9,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
+from rich.syntax import Syntax
 
 from evolve import wiring
 from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, store_option
-from evolve.domain.evaluation import Evaluation
+from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.proposal import Attempt
 from evolve.errors import StoreError
 from evolve.interfaces import RunInfo, Store
-from evolve.terminal import program_diff, table_of
+from evolve.terminal import facts_table, program_diff, table_of
 
 
 @click.command()
@@ -30,13 +31,18 @@ from evolve.terminal import program_diff, table_of
 def runs(store: str, json_: bool) -> None:
     """List the runs of a store, newest first."""
     with _opened(store) as opened:
-        rows = [_run_row(info) for info in opened.runs()]
+        listed = opened.runs()
+    rows = [_run_row(info) for info in listed]
     if json_:
         for row in rows:
             click.echo(as_json(row))
     else:
-        columns = ("run", "problem", "status", "proposals", "evaluated", "cost_usd", "elapsed_s", "created")
-        Console().print(table_of(rows, columns))
+        for row, info in zip(rows, listed, strict=True):
+            row["created"] = time.strftime("%m-%d %H:%M", time.localtime(info.created_at))
+        short = [
+            {**row, "judged": row["evaluated"], "usd": row["cost_usd"], "time_s": row["elapsed_s"]} for row in rows
+        ]
+        Console().print(table_of(short, ("run", "problem", "status", "judged", "usd", "time_s", "created")))
 
 
 @click.command()
@@ -52,7 +58,7 @@ def show(run: str, program: int | None, store: str, json_: bool) -> None:
     if json_:
         click.echo(as_json(data))
     else:
-        _print_data(data)
+        (_print_run if program is None else _print_program)(data)
 
 
 @click.command()
@@ -133,8 +139,8 @@ def _run_row(info: RunInfo) -> dict[str, object]:
 
 
 def _best(store: Store, info: RunInfo) -> tuple[int, Evaluation]:
-    """Find the champion again as the run itself did: by telling its search the whole history."""
-    problem = wiring.load_problem(str(info.config["problem"]), dict(_mapping(info.config["params"])))
+    """Return the champion's step and evaluation: the best gains in order of objectives, the earliest of equals."""
+    problem = wiring.problem_of(info)
     leader: tuple[tuple[float, ...], int] | None = None
     for attempt in store.history(info.id):
         evaluation = attempt.evaluation
@@ -162,8 +168,8 @@ def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
         tally = operators.setdefault(attempt.selected.operator, Counter())
         tally["proposed"] += 1
         tally["placed"] += bool(attempt.finished.placement)
-        if attempt.finished.cause:
-            causes[attempt.finished.cause] += 1
+        if attempt.finished.outcome is Outcome.REJECTED:
+            causes["gate" if attempt.evaluation is not None else attempt.finished.cause] += 1
     step, evaluation = _best(store, info)
     sealed = [event.data for _, event in store.events(info.id) if event.kind == "sealed"]
     return {
@@ -171,6 +177,7 @@ def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
         "best": {"step": step, **evaluation_data(evaluation)},
         "outcomes": dict(outcomes),
         "causes": dict(causes),
+        "objectives": [objective.name for objective in wiring.problem_of(info).objectives],
         "operators": {name: dict(tally) for name, tally in operators.items()},
         "sealed": sealed[-1] if sealed else None,
         "provenance": dict(info.provenance),
@@ -242,7 +249,51 @@ def _write_csv(store: Store, run: str, stream: TextIO) -> None:
         writer.writerow({**row, **_mapping(row["metrics"])})
 
 
-def _print_data(data: Mapping[str, object]) -> None:
-    for name, value in data.items():
-        text = str(value)
-        click.echo(f"{name}:\n{text}" if "\n" in text and isinstance(value, str) else f"{name}: {as_json(value)}")
+def _print_run(data: Mapping[str, Any]) -> None:
+    console = Console()
+    facts = {name: data[name] for name in ("run", "problem", "status", "created", "seed")}
+    facts["took"] = f"{data['elapsed_s']} s, {data['proposals']} proposals, {data['evaluated']} programs judged"
+    facts["cost"] = f"${data['cost_usd']:.4f}"
+    facts["outcomes"] = "  ".join(f"{name} {count}" for name, count in data["outcomes"].items())
+    facts["rejected"] = "  ".join(f"{name} {count}" for name, count in data["causes"].items()) or "none"
+    facts["best"] = f"step {data['best']['step']}"
+    console.print(facts_table(facts))
+    console.print()
+    operators = [{"operator": name, **tally} for name, tally in data["operators"].items()]
+    console.print(table_of(operators, ("operator", "proposed", "placed")))
+    console.print()
+    metrics = [{"metric": name, "best": f"{value:.6g}"} for name, value in data["best"]["metrics"].items()]
+    console.print(table_of(metrics, ("metric", "best")))
+    console.print(data["best"]["feedback"], highlight=False, markup=False, soft_wrap=True)
+    console.print()
+    if data["sealed"]:
+        rows = [
+            {"sealed": who, **{name: f"{metrics[name]:.6g}" for name in data["objectives"] if name in metrics}}
+            for who, metrics in data["sealed"]["scores"].items()
+        ]
+        console.print(table_of(rows, ("sealed", *data["objectives"])))
+        console.print()
+    console.print(facts_table(data["provenance"]))
+
+
+def _print_program(data: Mapping[str, Any]) -> None:
+    console = Console()
+    facts = {"run": data["run"], "step": data["step"], "parents": data["parents"], "lineage": data["lineage"]}
+    console.print(facts_table({**facts, **data["detail"]}))
+    rows = [{**e, "seconds": f"{e['seconds']:.3g}", "metrics": _in_lines(e["metrics"])} for e in data["evaluations"]]
+    console.print()
+    console.print(table_of(rows, ("stage", "outcome", "seconds", "metrics", "feedback")))
+    console.print()
+    for call in data["calls"]:
+        cost = "unanswered" if call["answer"] is None else f"${call['cost_usd']:.4f}"
+        console.print(f"asked {call['model']} ({cost}); `--json` prints prompt and answer", highlight=False)
+    text = data["diff_to_parent"]
+    if data["parents"] and text:
+        console.print("beside its parent:", Syntax(text, "diff", background_color="default"), sep="\n")
+    elif not data["parents"]:
+        for path, content in data["files"].items():
+            console.print(f"{path}:\n{content}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _in_lines(metrics: Mapping[str, float]) -> str:
+    return "\n".join(f"{name} {value:.6g}" for name, value in metrics.items())

@@ -56,6 +56,7 @@ def run(
 def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_: bool) -> None:
     """Go on with RUN. Settings of its budget may be changed: evolve resume RUN budget.wall_s=600"""
     info = wiring.find_run(store, run)
+    wiring.problem_of(info)
     config = wiring.with_budget({**info.config, "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
     _refuse_changed_judge(parts, info)
@@ -69,6 +70,7 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
 def replay(run: str, store: str, json_: bool) -> None:
     """Do RUN again from its record, offline, and report the first difference."""
     info = wiring.find_run(store, run)
+    wiring.problem_of(info)
     parts = wiring.build({**info.config, "store": wiring.store_config(store)})
     opened = parts.open_store()
     try:
@@ -113,7 +115,7 @@ def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> Non
     if json_:
         click.echo(as_json(_result_data(result)))
     else:
-        closing_page(Console(), parts.problem, result, best.files)
+        closing_page(Console(), parts.problem, parts.budget, result, best.files)
     sys.exit(0 if result.status != "failed" else 1)
 
 

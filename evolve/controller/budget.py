@@ -69,6 +69,18 @@ class Budget:
             return f"budget of ${self.cost_usd:g} used"
         return ""
 
+    def doubled(self, spent: Spent) -> str:
+        """Return a setting that lifts the limit which is used up (or most used), as ``budget.NAME=VALUE``."""
+        limits = (
+            ("evaluations", spent.evaluations, self.evaluations),
+            ("proposals", spent.proposals, self.proposals),
+            ("wall_s", math.ceil(spent.elapsed_s), self.wall_s),
+            ("cost_usd", spent.cost_usd, self.cost_usd),
+        )
+        shares = [(used / limit, name, 2 * max(used, limit)) for name, used, limit in limits if limit is not None]
+        _, name, larger = max(shares, default=(0.0, "wall_s", 600))
+        return f"budget.{name}={larger:g}" if isinstance(larger, float) else f"budget.{name}={larger}"
+
     def _committed_usd(self, spent: Spent, in_flight: InFlight, mean_attempt_usd: float | None) -> float:
         if mean_attempt_usd is None:
             return math.inf if in_flight.paying else spent.cost_usd

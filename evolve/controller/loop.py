@@ -20,6 +20,7 @@ from evolve.controller.exhibits import Exhibits, scored
 from evolve.controller.journal import Journal
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.problem import Problem
+from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Attempt, Completion, Finished, Placement, Selected, Unfinished
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Exhibit, LanguageModel, Search
@@ -58,6 +59,7 @@ class Progress:
     causes: Counter[str] = field(default_factory=Counter)
     proposed: Counter[str] = field(default_factory=Counter)
     placed: Counter[str] = field(default_factory=Counter)
+    seed: Scored | None = None
     best: Scored | None = None
     stop_reason: str = ""
     gave_up: bool = False  # because models or sandboxes failed every time, not because the work was done
@@ -260,21 +262,29 @@ class Loop:
         progress.outcomes[known.outcome] += 1
         progress.proposed[known.operator] += 1
         progress.placed[known.operator] += placed
-        if ended.cause:
-            progress.causes[ended.cause] += 1
+        stopped_at_gate = ended.evaluation is not None and known.outcome is Outcome.REJECTED
+        cause = "gate" if stopped_at_gate else ended.cause
+        if cause:
+            progress.causes[cause] += 1
         progress.best = self._search.best()
+        if known.step == SEED_STEP:
+            progress.seed = known
 
     def _watch(self, ended: Ended, known: Scored) -> None:
         """Give up on a run that cannot get anywhere, and stop one that has arrived."""
-        for what, happened, limit, is_fault in (
-            (MODEL_ERROR, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW, True),
-            ("infrastructure", known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW, True),
-            ("no new program", ended.program is None, self._widths.stall, False),
+        asked = self._operators.asks_model(known.operator)
+        judged = ended.evaluation is not None
+        for what, counts, happened, limit, is_fault in (
+            (MODEL_ERROR, asked, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW, True),
+            ("infrastructure", judged, known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW, True),
+            ("no new program", True, ended.program is None, self._widths.stall, False),
         ):
+            if not counts:
+                continue
             self._in_a_row[what] = self._in_a_row[what] + 1 if happened else 0
-            if self._in_a_row[what] >= limit:
+            if self._in_a_row[what] >= limit and not self.progress.stop_reason:
                 why = ended.detail or (ended.evaluation.feedback if ended.evaluation else "")
-                self.progress.gave_up = self.progress.gave_up or (not self.progress.stop_reason and is_fault)
+                self.progress.gave_up = is_fault
                 self.stop(f"{limit} attempts in a row ended with {what}; the last: {why}")
         lead = self._problem.objectives[0]
         if known.valid and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):

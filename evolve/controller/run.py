@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
-from evolve.controller.loop import Loop, Widths
+from evolve.controller.loop import Loop, Progress, Widths
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import SEED_STEP
@@ -63,6 +62,7 @@ class Result:
         status: ``finished``, ``paused`` or ``failed``.
         best_step, best: the champion and its evaluation in the search.
         sealed: champion, seed and baselines on the sealed stage; empty without one.
+        progress: what was spent and how the attempts ended, over all sessions.
     """
 
     run: str
@@ -71,6 +71,7 @@ class Result:
     best_step: int
     best: Evaluation
     seed: Evaluation
+    progress: Progress
     sealed: Sequence[Contender] = field(default_factory=tuple)
 
 
@@ -127,19 +128,8 @@ def _check_there_is_more_to_do(budget: Budget, info: RunInfo) -> None:
         raise ConfigurationError(
             f"Run {info.id!r} is finished: {used} ({spent.evaluations} evaluations, {spent.proposals} proposals, "
             f"{spent.elapsed_s:.0f} s, ${spent.cost_usd:.4f} so far). Give it a larger budget, for example "
-            f"`evolve resume {info.id} {_larger(budget, spent)}`."
+            f"`evolve resume {info.id} {budget.doubled(spent)}`."
         )
-
-
-def _larger(budget: Budget, spent: Spent) -> str:
-    """Return the setting that would lift the limit which is used up."""
-    if budget.evaluations is not None and spent.evaluations >= budget.evaluations:
-        return f"budget.evaluations={2 * spent.evaluations}"
-    if budget.proposals is not None and spent.proposals >= budget.proposals:
-        return f"budget.proposals={2 * spent.proposals}"
-    if budget.wall_s is not None and spent.elapsed_s >= budget.wall_s:
-        return f"budget.wall_s={2 * math.ceil(spent.elapsed_s)}"
-    return f"budget.cost_usd={2 * spent.cost_usd:g}"
 
 
 async def judge_seed(problem: Problem, cascade: Cascade) -> list[Evaluation]:
@@ -276,7 +266,7 @@ class _Session:
         run = self._lease.run
         champion = await self._journal.call(lambda store: _last(store, run, best_step))
         seed = await self._journal.call(lambda store: _last(store, run, SEED_STEP))
-        return Result(run, reason, status, best_step, champion, seed, sealed)
+        return Result(run, reason, status, best_step, champion, seed, self._loop.progress, sealed)
 
     async def _sealed(self, best_step: int) -> list[Contender]:
         run, problem = self._lease.run, self._parts.problem

@@ -257,7 +257,7 @@ class _Reader:
         return problem
 
     def _fail(self, where: str, expected: str, found: str) -> NoReturn:
-        raise ProblemError(f"{self.file}: field {where!r}: expected {expected}, found {found}.")
+        raise ProblemError(f"{self.file}: field {where!r}: expected {expected}, found {found.rstrip('.')}.")
 
     def _yaml(self) -> dict[str, Any]:
         if not self.folder.is_dir():

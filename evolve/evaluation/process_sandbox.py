@@ -124,7 +124,10 @@ class ProcessSandbox:
                 ready = await slot.link.receive(guest_protocol.decoder(ReadyMessage))
         except (SandboxUnavailable, TimeoutError) as error:
             await slot.close()
-            raise SandboxUnavailable(f"The sandbox did not start: {error} {slot.words}".strip()) from error
+            said = slot.words.rpartition("\n")[2]
+            preload = f" It loads {', '.join(self._problem.preload)} first (preload in problem.yaml)."
+            hint = preload if self._problem.preload else ""
+            raise SandboxUnavailable(f"The sandbox did not start: {error} {said}{hint}".strip()) from error
         except asyncio.CancelledError:
             await slot.close()
             raise

@@ -82,11 +82,11 @@ class LiteLlmModel:
         """Settle price and key. Raises ConfigurationError that names the setting or variable that is missing."""
         if not self._price_is_settled:
             self._settle_price()
+        key = self._key()
         if self._is_direct() or self._litellm is not None:
-            self._key()
             return
         litellm = await asyncio.to_thread(_load_litellm)
-        if self._key() is None and self._api_base is None:
+        if key is None and self._api_base is None:
             self._check_provider(litellm)
         self._litellm = litellm
 

@@ -227,7 +227,10 @@ async def test_any_process_of_the_slot_dying_is_our_failure_and_start_mends_it(
 
 async def test_a_judge_that_ends_its_process_is_our_failure(tmp_path: Path) -> None:
     problem = Problem.load(
-        write_problem(tmp_path / "problem", "import os\nprint('last words', flush=True)\nos._exit(3)\n")
+        write_problem(
+            tmp_path / "problem",
+            "import os\nprint('last words', flush=True)\nos._exit(3)\ndef evaluate(c, s, p): ...\n",
+        )
     )
     sandbox = ProcessSandbox(problem)
     await sandbox.start()
