@@ -307,7 +307,7 @@ def build_operators(config: Config, *, keyless: bool) -> OperatorMix:
             raise ConfigurationError(f"mutation.weights names no operator {name!r}. {nearest(name, definitions)}")
     shares = {name: weight for name, weight in weights.items() if weight}
     analyses = AnalysisCache()
-    # They edit the same parents, and analysing one twice costs 0.2 ms of processor time per proposal.
+    # They edit the same parents: of 636 analyses in one run, 258 were of a text the other had analysed.
     extra = {name: {"analyses": analyses} for name in ("syntax", "tune")}
     operators = [_make(definitions[name], f"mutation.operators.{name}", **extra.get(name, {})) for name in shares]
     return OperatorMix(operators, shares, keyless=keyless)

@@ -110,6 +110,35 @@ async def _until_stopped(loops: list[Loop]) -> None:
         await asyncio.sleep(_SAMPLE_S / 10)
 
 
+_FORKS = """
+import gc, os, resource, sys
+import numpy
+
+def used():
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+source = open(sys.argv[1]).read()
+gc.collect(); gc.freeze()
+before = used()
+for _ in range(500):
+    child = os.fork()
+    if child == 0:
+        names = {}
+        exec(compile(source, "program.py", "exec"), names)
+        names["total"]()
+        os._exit(0)
+    os.waitpid(child, 0)
+print(2 * (used() - before))
+"""
+
+
+def reference() -> list[Figure]:
+    """Measure the floor of judging in a process of its own: fork one with numpy, run the program, exit."""
+    command = [sys.executable, "-c", _FORKS, str(TRIVIAL / "seed" / "program.py")]
+    shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return [Figure("reference: bare fork, program and exit, CPU", float(shown.stdout), "ms")]
+
+
 def keyless(programs: int, folder: Path) -> list[Figure]:
     """Measure syntax operators and tuner with the trivial judge."""
     pace = pace_of([f"budget.evaluations={programs}"], folder)

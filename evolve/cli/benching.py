@@ -19,7 +19,7 @@ from evolve.terminal import table_of
 _SPREAD: dict[str, Callable[[list[float]], float]] = {"min": min, "median": statistics.median, "max": max}
 PYTHON = click.Path(exists=True, dir_okay=False, path_type=Path)
 ENOUGH = click.IntRange(min=600)  # rates are taken over the last hundred before 500 and before the end
-PARTS = ("keyless", "model", "startup", "utilisation")
+PARTS = ("reference", "keyless", "model", "startup", "utilisation")
 
 
 @click.group()
@@ -40,6 +40,7 @@ def machinery_(parts: tuple[str, ...], programs: int, model_programs: int, peer:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         measures: dict[str, Callable[[], list[machinery.Figure]]] = {
+            "reference": machinery.reference,
             "keyless": lambda: machinery.keyless(programs, folder),
             "model": lambda: machinery.with_model(model_programs, folder),
             "startup": lambda: machinery.startup(folder),

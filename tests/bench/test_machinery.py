@@ -45,3 +45,8 @@ def test_seeds_are_run_one_by_one_and_compared(tmp_path: Path) -> None:
     assert all(result.ratio >= 1.0 for result in results)
     with pytest.raises(ConfigurationError, match="'annealed_forces'"):
         next(run_seeds(setting, [1], "annealed_force"))
+
+
+def test_the_reference_is_the_cost_of_a_bare_fork() -> None:
+    (figure,) = machinery.reference()
+    assert 0 < figure.value < 1000
