@@ -106,9 +106,9 @@ def spread(radii: Floats) -> float:
 
 def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
     """Score one packing by the sum of its radii."""
-    n = int(params["n"])
-    if n < 1:
-        raise ValueError(f"params.n: expected at least 1, found {n}.")
+    n = params["n"]
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"params.n: expected a whole number of circles, at least 1, found {n!r}.")
     answer = candidate.call("pack", n=n)
     problem = fault(answer, n)
     if problem:
