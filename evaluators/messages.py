@@ -23,7 +23,7 @@ class Setup(msgspec.Struct, frozen=True):
     """Host to slot, once: how to build the sandbox.
 
     ``hidden`` are paths no candidate may see; ``scratch`` is an empty folder for candidates that
-    cannot have a private file system, else empty.
+    cannot have a private file system, else empty. ``pin`` keeps all processes of the slot on one core.
     """
 
     namespaces: bool
@@ -31,6 +31,7 @@ class Setup(msgspec.Struct, frozen=True):
     preload: list[str]
     hidden: list[str]
     scratch: str
+    pin: bool
 
 
 class Ready(msgspec.Struct, frozen=True):

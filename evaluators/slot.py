@@ -27,6 +27,7 @@ from evaluators.remote import Supervisor
 from evaluators.supervisor import supervise
 
 _READY_SECONDS = 30.0
+_SLOTS_PER_CORE = 256
 _FIRST_UID, _UIDS = 20000, 10000
 _MESSAGE_BYTES = 1 << 16
 
@@ -41,6 +42,8 @@ def run(host: socket.socket, parent: int, libraries: Sequence[str]) -> NoReturn:
     os.umask(0o022)
     link = judge.HostLink(host)
     setup = msgspec.msgpack.decode(link.receive(), type=Setup)
+    # Held open for the life of the slot: the core is counted as ours by all other slots of this machine.
+    _core = _claim_core() if setup.pin else None
     for name in setup.preload:
         importlib.import_module(name)
     sys.dont_write_bytecode = True
@@ -95,17 +98,36 @@ def _leave(kernel: Kernel, uid: int) -> str:
     return ""
 
 
+def _claim_core() -> socket.socket:
+    """Move to the usable core that the fewest slots of this machine are on; return what counts it as ours."""
+    cores = sorted(os.sched_getaffinity(0))
+    for number in range(len(cores) * _SLOTS_PER_CORE):
+        core = cores[number % len(cores)]
+        claim = _claim(f"core-{core}-{number // len(cores)}")
+        if claim is not None:
+            os.sched_setaffinity(0, {core})
+            return claim
+    raise OSError(f"{_SLOTS_PER_CORE} slots on each of {len(cores)} cores: every one is taken")
+
+
 def _claim_user() -> tuple[int, socket.socket]:
     """Return a user id that no other slot on this machine has, and what keeps it ours."""
     for number in range(_FIRST_UID, _FIRST_UID + _UIDS):
-        claim = socket.socket(socket.AF_UNIX)
-        try:
-            claim.bind(f"\0evolve-candidate-{number}")
-        except OSError:
-            claim.close()
-            continue
-        return number, claim
+        claim = _claim(f"candidate-{number}")
+        if claim is not None:
+            return number, claim
     raise OSError("every user id for candidates is taken")
+
+
+def _claim(name: str) -> socket.socket | None:
+    """Return a socket that holds a name on this machine, or None if another process does."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0evolve-{name}")
+    except OSError:
+        claim.close()
+        return None
+    return claim
 
 
 def _write(path: str, text: str) -> None:

@@ -47,6 +47,7 @@ class SetupMessage(msgspec.Struct, frozen=True):
     preload: list[str]
     hidden: list[str]
     scratch: str
+    pin: bool
 
 
 class ReadyMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,7 +89,7 @@ class VerdictMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     healthy: bool
 
 
-def setup_message(problem: Problem, *, namespaces: bool, hidden: list[str], scratch: str) -> SetupMessage:
+def setup_message(problem: Problem, *, namespaces: bool, hidden: list[str], scratch: str, pin: bool) -> SetupMessage:
     """Return the first message to a slot that will judge ``problem``."""
     limits = problem.limits
     return SetupMessage(
@@ -96,6 +97,7 @@ def setup_message(problem: Problem, *, namespaces: bool, hidden: list[str], scra
         limits=LimitsMessage(limits.memory_mb, limits.processes, limits.output_mb, limits.scratch_mb),
         preload=list(problem.preload),
         hidden=hidden,
+        pin=pin,
         scratch=scratch,
     )
 

@@ -55,11 +55,20 @@ class ProcessSandbox:
         namespaces: whether to try Linux namespaces; without them the isolation is weaker.
         python: interpreter of the slot; must have numpy and msgspec, or find this one's.
         seed: of the global random generators in candidates.
+        pin: keep judge and candidate on one core, a different one for each slot while they last. They
+            take turns, and waking a process on another core is slow; False for programs of several threads.
     """
 
     def __init__(
-        self, problem: Problem, *, namespaces: bool = True, python: str = sys.executable, seed: int = 0
+        self,
+        problem: Problem,
+        *,
+        namespaces: bool = True,
+        python: str = sys.executable,
+        seed: int = 0,
+        pin: bool = True,
     ) -> None:
+        self._pin = pin
         self._problem, self._python, self._seed = problem, python, seed
         self._namespaces, self._refusal = namespaces, "" if namespaces else "switched off"
         self._slot: _Slot | None = None
@@ -143,6 +152,7 @@ class ProcessSandbox:
             self._problem,
             namespaces=self._namespaces,
             hidden=[str(path) for path in hidden],
+            pin=self._pin,
             scratch=slot.scratch,
         )
 
