@@ -384,3 +384,18 @@ def test_an_ordinary_user_has_a_sandbox_too(namespaces: bool) -> None:
     said = " ".join(caveats)
     assert ("same user" in said) == namespaces
     assert ("no namespaces" in said) != namespaces
+
+
+@pytest.mark.parametrize("pin", [True, False])
+async def test_a_slot_keeps_to_one_core_and_slots_spread_over_them(
+    problem_folder: Path, new_processes: Processes, pin: bool
+) -> None:
+    usable = os.sched_getaffinity(0)
+    sandboxes = [ProcessSandbox(Problem.load(problem_folder), pin=pin) for _ in range(len(usable))]
+    await asyncio.gather(*(sandbox.start() for sandbox in sandboxes))
+    try:
+        allowed = [frozenset(os.sched_getaffinity(pid)) for pid in new_processes()]
+    finally:
+        await asyncio.gather(*(sandbox.close() for sandbox in sandboxes))
+    assert len(allowed) == 3 * len(sandboxes)
+    assert set(allowed) == ({frozenset({core}) for core in usable} if pin else {frozenset(usable)})
