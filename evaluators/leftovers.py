@@ -17,10 +17,13 @@ class Cleaner:
         folders: folders that belong to candidates alone.
         uid: the candidate's user, whose files are removed from the system's shared folders as well;
             -1 where there are no shared folders, or no user of its own.
+
+    What the folders hold when this is made belongs to the system and stays.
     """
 
     def __init__(self, folders: Sequence[str], uid: int) -> None:
         self._folders, self._uid = folders, uid
+        self._kept = {f"{folder}/{name}" for folder in folders for name in os.listdir(folder)}
 
     def clean(self) -> bool:
         """Remove everything; return whether all of it is gone. The candidate must be dead."""
@@ -32,7 +35,8 @@ class Cleaner:
             return False
 
     def _left(self) -> list[tuple[str, str]]:
-        left = [(folder, f"{folder}/{name}") for folder in self._folders for name in os.listdir(folder)]
+        found = [(folder, f"{folder}/{name}") for folder in self._folders for name in os.listdir(folder)]
+        left = [(folder, path) for folder, path in found if path not in self._kept]
         for folder in _SHARED_FOLDERS if self._uid >= 0 else ():
             owned = (entry.path for entry in _entries(folder) if _owner(entry) == self._uid)
             left += [(folder, path) for path in owned if path not in self._folders]

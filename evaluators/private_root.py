@@ -42,10 +42,17 @@ def build(kernel: Kernel, readable: Iterable[str], hidden: Iterable[str], scratc
     Path("/tmp" + _OLD).mkdir()
     kernel.pivot_root("/tmp", "/tmp" + _OLD)
     os.chdir("/")
-    for path, source in real.items():
-        _show(kernel, path, source)
     _devices(kernel)
     _writable_folders(kernel, scratch_mb)
+    # An interpreter may live below /tmp: the way to it has to lie in the scratch folder, closed to writing.
+    ways = sorted({"/tmp/" + path.split("/")[2] for path in real if path.startswith("/tmp/")})
+    for way in ways:
+        Path(way).mkdir(mode=0o755)
+        kernel.mount("tmpfs", way, "tmpfs", _SEALED, "size=1m,mode=755")
+    for path, source in real.items():
+        _show(kernel, path, source)
+    for way in ways:
+        kernel.make_read_only(way)
     _processes(kernel)
     for path in sorted(concealed):
         if not any(shown == path or shown.startswith(path.rstrip("/") + "/") for shown in real):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
+import yaml
 
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
@@ -246,14 +250,17 @@ async def test_an_interpreter_that_cannot_start_is_named(problem_folder: Path) -
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives candidates a user of their own")
-async def test_without_namespaces_an_interpreter_that_others_cannot_read_is_refused(
+async def test_without_namespaces_an_interpreter_is_refused_exactly_if_others_cannot_read_it(
     problem_folder: Path, new_processes: Processes
 ) -> None:
-    if all(parent.stat().st_mode & 0o001 for parent in Path(os.__file__).parents):
-        pytest.skip("every user may read this interpreter")
     sandbox = ProcessSandbox(Problem.load(problem_folder), namespaces=False)
-    with pytest.raises(SandboxUnavailable, match="cannot be started"):
+    libraries = [Path(os.__file__), Path(str(np.__file__))]
+    if all(parent.stat().st_mode & 0o001 for library in libraries for parent in library.parents):
         await sandbox.start()
+        await sandbox.close()
+    else:
+        with pytest.raises(SandboxUnavailable, match="cannot be started"):
+            await sandbox.start()
     assert not new_processes()
 
 
@@ -354,22 +361,38 @@ asyncio.run(main())
 """
 
 
+def _copy_for_everybody(target: Path) -> Path:
+    """Copy the code, and the libraries it needs, out of a checkout that other users may not read."""
+    for name in ("evolve", "evaluators", "tests/evaluation"):
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", target)
+    (target / "problems").mkdir()
+    libraries = target / "site-packages"
+    for module in (np, msgspec, yaml):
+        package = Path(str(module.__file__)).parent
+        shutil.copytree(package, libraries / package.name, ignore=shutil.ignore_patterns("tests", "__pycache__"))
+        bundled = package.with_name(f"{package.name}.libs")
+        if bundled.is_dir():
+            shutil.copytree(bundled, libraries / bundled.name)
+    return libraries
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes to another user, which root alone can")
 @pytest.mark.parametrize("namespaces", [True, False])
 def test_an_ordinary_user_has_a_sandbox_too(namespaces: bool) -> None:
     python = VARIANTS[1].python
     if not VARIANTS[1].usable():
         pytest.skip(f"{python} is not there")
-    libraries = [path for path in sys.path if path.endswith("site-packages")]
     with tempfile.TemporaryDirectory() as temporary:
         Path(temporary).chmod(0o755)
         folder = write_problem(Path(temporary) / "problem")
+        libraries = _copy_for_everybody(Path(temporary))
         finished = subprocess.run(
             [python, "-c", ORDINARY, str(folder), str(namespaces)],
-            cwd=ROOT,
+            cwd=temporary,
             env={
                 "PATH": "/usr/bin:/bin",
-                "PYTHONPATH": os.pathsep.join([str(ROOT), *libraries]),
+                "PYTHONPATH": os.pathsep.join([temporary, str(libraries)]),
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
             capture_output=True,

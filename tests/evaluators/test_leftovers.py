@@ -37,3 +37,10 @@ def test_depth_is_no_obstacle(tmp_path: Path) -> None:
 
 def test_what_cannot_be_cleaned_is_reported(tmp_path: Path) -> None:
     assert not Cleaner([str(tmp_path / "missing")], uid=-1).clean()
+
+
+def test_what_belongs_to_the_system_stays(tmp_path: Path) -> None:
+    (tmp_path / "way").mkdir()
+    (tmp_path / "left").write_text("behind")
+    assert Cleaner([str(tmp_path)], -1, [f"{tmp_path}/way"]).clean()
+    assert [path.name for path in tmp_path.iterdir()] == ["way"]

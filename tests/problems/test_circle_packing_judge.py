@@ -198,7 +198,7 @@ def test_other_answers_are_refused(answer: Any, words: str) -> None:
 
 
 def test_impossible_number_of_circles_is_named() -> None:
-    with pytest.raises(ValueError, match=r"params\.n: expected at least 1, found 0"):
+    with pytest.raises(ValueError, match=r"params\.n: expected a whole number of circles, at least 1, found 0"):
         score(np.zeros((0, 3)), n=0)
 
 
