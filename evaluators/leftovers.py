@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 
 _SHARED_FOLDERS = ("/tmp", "/dev/shm", "/var/tmp")
@@ -17,13 +17,11 @@ class Cleaner:
         folders: folders that belong to candidates alone.
         uid: the candidate's user, whose files are removed from the system's shared folders as well;
             -1 where there are no shared folders, or no user of its own.
-
-    What the folders hold when this is made belongs to the system and stays.
+        kept: paths directly in the folders that belong to the system and stay.
     """
 
-    def __init__(self, folders: Sequence[str], uid: int) -> None:
-        self._folders, self._uid = folders, uid
-        self._kept = {f"{folder}/{name}" for folder in folders for name in os.listdir(folder)}
+    def __init__(self, folders: Sequence[str], uid: int, kept: Collection[str] = ()) -> None:
+        self._folders, self._uid, self._kept = folders, uid, frozenset(kept)
 
     def clean(self) -> bool:
         """Remove everything; return whether all of it is gone. The candidate must be dead."""

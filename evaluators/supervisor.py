@@ -75,7 +75,8 @@ class _Supervisor:
             signal.signal(signal.SIGTERM, self._leave)
         self._writable = ["/tmp", "/dev/shm"] if setup.namespaces else [setup.scratch]
         self._scratch = self._writable[0] + "/program"
-        self._cleaner = Cleaner(self._writable, -1 if setup.namespaces else candidate_uid)
+        kept = [f"{folder}/{name}" for folder in self._writable for name in os.listdir(folder)]
+        self._cleaner = Cleaner(self._writable, -1 if setup.namespaces else candidate_uid, kept)
         if candidate_uid >= 0:
             self._prepare_user()
         kernel.hide_memory()
