@@ -45,6 +45,7 @@ def supervise(control: socket.socket, setup: Setup, candidate_uid: int, librarie
         supervisor = _Supervisor(control, setup, candidate_uid, libraries)
     except OSError as error:
         control.send(msgspec.msgpack.encode(Ready(error=str(error))))
+        control.recv(1)  # the slot ends with this process, and the judge has to pass the reason on first
         os._exit(1)
     control.send(msgspec.msgpack.encode(supervisor.ready))
     np.random.seed(0)
