@@ -1,13 +1,25 @@
 """The messages between host, judge and supervisor, as README.md describes them.
 
-The host has its own copy of the first four: the two sides share a format, never code.
+The host has its own copy of the first five: the two sides share a format, never code.
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import msgspec
+
+
+class Walls(Enum):
+    """What stands around the processes of candidates."""
+
+    CONTAINER = "container"
+    """An engine's container: its files, its network, its processes. The judge is outside."""
+    NAMESPACES = "namespaces"
+    """Namespaces and a private root that the slot makes for itself."""
+    NONE = "none"
+    """Nothing: candidates share the file system and the process table of this machine."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -23,15 +35,23 @@ class Setup(msgspec.Struct, frozen=True):
     """Host to slot, once: how to build the sandbox.
 
     ``hidden`` are paths no candidate may see; ``scratch`` is an empty folder for candidates that
-    cannot have a private file system, else empty. ``pin`` keeps all processes of the slot on one core.
+    cannot have a private file system, else empty. ``pin`` keeps all processes of the slot on one core
+    from the first job on.
     """
 
-    namespaces: bool
+    walls: Walls
     limits: Limits
     preload: list[str]
     hidden: list[str]
     scratch: str
     pin: bool
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Judge to the supervisor in a container, once: what to build, and the user for candidates."""
+
+    setup: Setup
+    candidate_uid: int
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -42,7 +62,7 @@ class Ready(msgspec.Struct, frozen=True):
     """
 
     error: str = ""
-    namespaces: bool = False
+    walls: Walls = Walls.NONE
     user_namespace: bool = False
     candidate_uid: int = -1
     landlock: int = 0
@@ -81,6 +101,12 @@ class Spawn(msgspec.Struct, frozen=True, tag="spawn"):
     """Judge to supervisor: start a candidate process on the socket that travels with this."""
 
     cpu_s: int
+
+
+class Pin(msgspec.Struct, frozen=True, tag="pin"):
+    """Judge to supervisor: stay on this processor core, where the judge is; not answered."""
+
+    core: int
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):

@@ -18,7 +18,8 @@ import numpy as np
 from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut, Finished
 from evaluators.channel import Channel, Closed, Frame, Late
 from evaluators.codec import NotData, pack_column, unpack_column
-from evaluators.messages import End, Ended, Job, Limits, Spawn
+from evaluators.claims import Claim, claim_core
+from evaluators.messages import End, Ended, Job, Limits, Pin, Spawn
 from evaluators.protocol import Answer, Request
 
 _END_SECONDS: Final = 30.0
@@ -34,18 +35,24 @@ class Supervisor:
     """The judge's line to the process that starts and ends candidates.
 
     ``lost`` says why the line is broken; a problem's judge might have swallowed the exception.
+    With ``pin``, supervisor and judge move to one core before the first candidate starts, and not
+    before: slots that are kept in reserve take up none.
     """
 
-    def __init__(self, control: socket.socket, limits: Limits) -> None:
+    def __init__(self, control: socket.socket, limits: Limits, *, pin: bool = False) -> None:
         self.channel = Channel(limits.memory_mb << 20)
         self._control = control
         self._control.settimeout(_END_SECONDS)
         self._decoder = msgspec.msgpack.Decoder(Ended)
         self._end = msgspec.msgpack.encode(End())
+        self._pin = pin
+        self._core: Claim | None = None
         self.lost = ""
 
     def spawn(self, cpu_s: int) -> socket.socket:
         """Start a candidate process; return the socket to it at once."""
+        if self._pin and self._core is None:
+            self._move_to_own_core()
         ours, theirs = socket.socketpair()
         try:
             socket.send_fds(self._control, [msgspec.msgpack.encode(Spawn(cpu_s))], [theirs.fileno()])
@@ -56,6 +63,11 @@ class Supervisor:
         finally:
             theirs.close()
         return ours
+
+    def _move_to_own_core(self) -> None:
+        core, self._core = claim_core()
+        os.sched_setaffinity(0, {core})
+        self._control.send(msgspec.msgpack.encode(Pin(core)))
 
     def end(self) -> Ended:
         """End the candidate with everything it started, and remove what it wrote."""

@@ -1,11 +1,13 @@
-"""A slot: the judge, the supervisor, and this process, which lives only to see that both live.
+"""A slot: the judge, the supervisor, and what sees that both live.
 
 ::
 
     host ── slot ─┬─ judge        trusted; holds the host's socket, the problem and its data
                   └─ supervisor ── candidate, and whatever it starts
 
-If any of the four ends, all below it are killed by the kernel and the others end as well.
+    host ── judge ┄┄┄┄ container: supervisor ── candidate, and whatever it starts
+
+If any of them ends, all below it are killed by the kernel and the others end as well.
 """
 
 from __future__ import annotations
@@ -21,47 +23,41 @@ from typing import NoReturn
 import msgspec
 
 from evaluators import judge
+from evaluators.claims import claim_user
 from evaluators.linux import Kernel, Namespace
-from evaluators.messages import Ready, Setup
+from evaluators.messages import Ready, Setup, Start, Walls
 from evaluators.remote import Supervisor
 from evaluators.supervisor import supervise
 
 _READY_SECONDS = 30.0
-_SLOTS_PER_CORE = 256
-_FIRST_UID, _UIDS = 20000, 10000
 _MESSAGE_BYTES = 1 << 16
 
 
 def run(host: socket.socket, parent: int, libraries: Sequence[str]) -> NoReturn:
-    """Build a slot and watch over it.
+    """Build a slot of processes on this machine and watch over it.
 
     ``parent`` is the host's process id; candidates may read the folders ``libraries``.
     """
-    kernel = Kernel()
-    kernel.die_with_parent(parent)
-    os.umask(0o022)
-    link = judge.HostLink(host)
-    setup = msgspec.msgpack.decode(link.receive(), type=Setup)
-    # Held open for the life of the slot: the core is counted as ours by all other slots of this machine.
-    _core = _claim_core() if setup.pin else None
-    for name in setup.preload:
-        importlib.import_module(name)
-    sys.dont_write_bytecode = True
+    kernel, link, setup = _begin(host, parent)
+    _load(setup)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     slot = os.getpid()
     if os.fork() == 0:
         theirs.close()
-        _judge(kernel, slot, link, ours, setup)
+        kernel.die_with_parent(slot)
+        kernel.hide_memory()
+        _judge(link, ours, setup)
     ours.close()
-    # Held open for the life of the slot: the name is taken from all other slots of this machine.
-    uid, _claim = _claim_user() if os.geteuid() == 0 else (-1, None)
-    error = _leave(kernel, uid) if setup.namespaces else ""
+    # Held open for the life of the slot: the user id is taken from all other slots of this machine.
+    uid, _claim = claim_user() if os.geteuid() == 0 else (-1, None)
+    namespaces = setup.walls is Walls.NAMESPACES
+    error = _leave(kernel, uid) if namespaces else ""
     if error:
         theirs.send(msgspec.msgpack.encode(Ready(error=error)))
         os.wait()
         os._exit(1)
     if os.fork() == 0:
-        if setup.namespaces:
+        if namespaces:
             # The first process of a namespace sees 0 as its parent, and takes all others with it.
             kernel.die_with_parent(0)
         else:
@@ -75,13 +71,42 @@ def run(host: socket.socket, parent: int, libraries: Sequence[str]) -> NoReturn:
     os._exit(1)
 
 
-def _judge(kernel: Kernel, slot: int, link: judge.HostLink, control: socket.socket, setup: Setup) -> NoReturn:
-    kernel.die_with_parent(slot)
+def run_judge(host: socket.socket, parent: int, control: socket.socket) -> NoReturn:
+    """Judge with a supervisor that waits in a container at the other end of ``control``."""
+    kernel, link, setup = _begin(host, parent)
     kernel.hide_memory()
+    # Users of different containers are one user to the kernel's limits, unless their numbers differ.
+    uid, _claim = claim_user()
+    control.send(msgspec.msgpack.encode(Start(setup, uid)))
+    _judge(link, control, setup)
+
+
+def run_supervisor(control: socket.socket) -> NoReturn:
+    """Be the supervisor of a container, for the judge at the other end of ``control``."""
+    start = msgspec.msgpack.decode(control.recv(_MESSAGE_BYTES), type=Start)
+    _load(start.setup)
+    supervise(control, start.setup, start.candidate_uid, ())
+
+
+def _begin(host: socket.socket, parent: int) -> tuple[Kernel, judge.HostLink, Setup]:
+    kernel = Kernel()
+    kernel.die_with_parent(parent)
+    os.umask(0o022)
+    link = judge.HostLink(host)
+    return kernel, link, msgspec.msgpack.decode(link.receive(), type=Setup)
+
+
+def _load(setup: Setup) -> None:
+    for name in setup.preload:
+        importlib.import_module(name)
+    sys.dont_write_bytecode = True
+
+
+def _judge(link: judge.HostLink, control: socket.socket, setup: Setup) -> NoReturn:
     control.settimeout(_READY_SECONDS)
     ready = control.recv(_MESSAGE_BYTES)
     link.send(ready or msgspec.msgpack.encode(Ready(error="the supervisor ended while it was starting")))
-    judge.serve(link, Supervisor(control, setup.limits), setup.limits)
+    judge.serve(link, Supervisor(control, setup.limits, pin=setup.pin), setup.limits)
 
 
 def _leave(kernel: Kernel, uid: int) -> str:
@@ -96,38 +121,6 @@ def _leave(kernel: Kernel, uid: int) -> str:
     except OSError as error:
         return str(error)
     return ""
-
-
-def _claim_core() -> socket.socket:
-    """Move to the usable core that the fewest slots of this machine are on; return what counts it as ours."""
-    cores = sorted(os.sched_getaffinity(0))
-    for number in range(len(cores) * _SLOTS_PER_CORE):
-        core = cores[number % len(cores)]
-        claim = _claim(f"core-{core}-{number // len(cores)}")
-        if claim is not None:
-            os.sched_setaffinity(0, {core})
-            return claim
-    raise OSError(f"{_SLOTS_PER_CORE} slots on each of {len(cores)} cores: every one is taken")
-
-
-def _claim_user() -> tuple[int, socket.socket]:
-    """Return a user id that no other slot on this machine has, and what keeps it ours."""
-    for number in range(_FIRST_UID, _FIRST_UID + _UIDS):
-        claim = _claim(f"candidate-{number}")
-        if claim is not None:
-            return number, claim
-    raise OSError("every user id for candidates is taken")
-
-
-def _claim(name: str) -> socket.socket | None:
-    """Return a socket that holds a name on this machine, or None if another process does."""
-    claim = socket.socket(socket.AF_UNIX)
-    try:
-        claim.bind(f"\0evolve-{name}")
-    except OSError:
-        claim.close()
-        return None
-    return claim
 
 
 def _write(path: str, text: str) -> None:

@@ -1,6 +1,6 @@
 """The supervisor: starts candidate processes by forking itself, and ends them with all they left.
 
-It is the first process of its own process namespace where the system allows that, and holds no
+It is the first process of its own process namespace or container where there is one, and holds no
 secret: not the judge, not the problem, not the host's environment. One candidate at a time.
 """
 
@@ -24,7 +24,7 @@ from evaluators import guest, landlock, private_root, seccomp
 from evaluators.channel import Channel
 from evaluators.leftovers import Cleaner, kill_descendants
 from evaluators.linux import Capability, Kernel, Namespace, Unsupported
-from evaluators.messages import End, Ended, Ready, Setup, Spawn
+from evaluators.messages import End, Ended, Pin, Ready, Setup, Spawn, Walls
 
 CONNECTION_FD: Final = 3
 LOG_EXCERPT_BYTES: Final = 8192
@@ -57,45 +57,47 @@ def supervise(control: socket.socket, setup: Setup, candidate_uid: int, librarie
 class _Supervisor:
     def __init__(self, control: socket.socket, setup: Setup, candidate_uid: int, libraries: Sequence[str]) -> None:
         self._control, self._setup, self._uid = control, setup, candidate_uid
+        # Candidates see files and processes that are theirs alone; else those of this machine.
+        self._walled = setup.walls is not Walls.NONE
         self._kernel = kernel = Kernel()
         # Other libraries may have threads, or count on being told of a fork.
         self._fork = kernel.fork if set(setup.preload) <= _FORK_UNAWARE else os.fork
-        self._requests = msgspec.msgpack.Decoder(Spawn | End)
+        self._requests = msgspec.msgpack.Decoder(Spawn | Pin | End)
         self._null = os.open("/dev/null", os.O_RDWR)
         self._log = os.memfd_create("log")
         # Made here and not in each candidate: what is forked costs less than what is made.
         self._channel = Channel()
         self._candidate: int | None = None
         readable = private_root.readable_paths(libraries)
-        if setup.namespaces:
+        if setup.walls is Walls.NAMESPACES:
             kernel.unshare(Namespace.MOUNTS | Namespace.NETWORK | Namespace.IPC | Namespace.HOSTNAME)
             socket.sethostname("sandbox")
             private_root.build(kernel, readable, setup.hidden, setup.limits.scratch_mb)
-        else:
+        if os.getpid() != 1:
             kernel.adopt_orphans()
             signal.signal(signal.SIGTERM, self._leave)
-        self._writable = ["/tmp", "/dev/shm"] if setup.namespaces else [setup.scratch]
+        self._writable = ["/tmp", "/dev/shm"] if self._walled else [setup.scratch]
         self._scratch = self._writable[0] + "/program"
         kept = [f"{folder}/{name}" for folder in self._writable for name in os.listdir(folder)]
-        self._cleaner = Cleaner(self._writable, -1 if setup.namespaces else candidate_uid, kept)
+        self._cleaner = Cleaner(self._writable, -1 if self._walled else candidate_uid, kept)
         if candidate_uid >= 0:
             self._prepare_user()
         kernel.hide_memory()
         kernel.forbid_new_privileges()
         self._files = self._file_rules(readable)
-        if self._files and setup.namespaces:
+        if self._files and self._walled:
             self._files.apply()
         self._limit()
         os.environ.update(HOME=self._scratch, TMPDIR=self._scratch)
         os.environ.pop("LD_BIND_NOW", None)
         kernel.keep_capabilities(_CAPABILITIES if self._may_hold_capabilities() else ())
         self.ready = Ready(
-            namespaces=setup.namespaces,
-            user_namespace=setup.namespaces and candidate_uid < 0,
+            walls=setup.walls,
+            user_namespace=setup.walls is Walls.NAMESPACES and candidate_uid < 0,
             candidate_uid=candidate_uid,
             landlock=landlock.version(kernel) if self._files else 0,
             seccomp=self._filter_calls(),
-            scratch_bounded=setup.namespaces,
+            scratch_bounded=self._walled,
         )
         self._isolation = self._isolating_calls()
         self._rehearse()
@@ -131,6 +133,9 @@ class _Supervisor:
             request = self._requests.decode(message)
             if isinstance(request, Spawn):
                 self._spawn(request, descriptors[0])
+            elif isinstance(request, Pin):
+                with suppress(OSError):  # a core that the container may not use
+                    os.sched_setaffinity(0, {request.core})
             else:
                 self._control.send(msgspec.msgpack.encode(self._end()))
 
@@ -166,10 +171,13 @@ class _Supervisor:
         """
         uid, scratch, supervisor = self._uid, self._scratch, os.getpid()
         calls: list[_Call] = [(os.setsid, ()), (os.umask, (0o077,))]
+        if self._setup.walls is Walls.CONTAINER:
+            # Out of memory, the kernel must choose the candidate, never this process.
+            calls += [(_write, ("/proc/self/oom_score_adj", b"1000"))]
         if uid >= 0:
             calls += [(os.setresgid, (uid, uid, uid)), (os.setresuid, (uid, uid, uid))]
         calls += [(os.mkdir, (scratch, 0o700)), (os.chdir, (scratch,))]
-        if not self._setup.namespaces:
+        if not self._walled:
             # The first process of a namespace takes the others with it, and shares their file rules.
             calls += [(signal.signal, (signal.SIGTERM, signal.SIG_DFL)), (self._kernel.die_with_parent, (supervisor,))]
             calls += [(self._files.apply, ())] if self._files else []
@@ -186,7 +194,7 @@ class _Supervisor:
 
     def _kill(self) -> tuple[int | None, bool]:
         """Kill and reap every process of the candidate; return its status and whether all are gone."""
-        if not self._setup.namespaces:
+        if not self._walled:
             kill_descendants(os.getpid(), self._uid)
         elif os.getpid() == 1:
             with suppress(ProcessLookupError):
@@ -208,16 +216,18 @@ class _Supervisor:
 
     def _prepare_user(self) -> None:
         os.setgroups([])
-        if not self._setup.namespaces:
+        if not self._walled:
             os.chown(self._setup.scratch, self._uid, self._uid)
 
     def _may_hold_capabilities(self) -> bool:
-        return self._uid >= 0 or self._setup.namespaces
+        return self._uid >= 0 or self._walled
 
     def _file_rules(self, readable: list[str]) -> landlock.Ruleset | None:
         """Return the rules for candidates, or None without Landlock."""
-        if self._setup.namespaces:
+        if self._walled:
             reading, writing = ["/"], ["/tmp", "/dev"]
+            if self._setup.walls is Walls.CONTAINER:
+                writing.append("/proc")  # each process may raise its own oom_score_adj
         else:
             reading, writing = [*readable, "/dev/urandom", "/dev/zero"], [*self._writable, "/dev/null"]
         try:
@@ -244,12 +254,18 @@ class _Supervisor:
             resource.RLIMIT_MSGQUEUE: 0,
             resource.RLIMIT_MEMLOCK: 0,
         }
-        if self._uid >= 0 or self._setup.namespaces:
+        if self._uid >= 0 or self._walled:
             # With a user namespace the slot's own two processes count as the same user.
             own = 0 if self._uid >= 0 else 2
             values[resource.RLIMIT_NPROC] = limits.processes + own
         for limit, value in values.items():
             resource.setrlimit(limit, (value, value))
+
+
+def _write(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    os.write(descriptor, content)
+    os.close(descriptor)
 
 
 def _own_address_space_bytes() -> int:

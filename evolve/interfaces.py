@@ -283,8 +283,10 @@ class Verdict:
 class Sandbox(Protocol):
     """One place where one program at a time is judged; warm between jobs.
 
-    Whatever a program started is dead, and whatever it wrote is gone, when ``judge`` returns.
-    ``protects`` and ``does_not_protect`` are sentences for people, true on this machine.
+    One that may not be clean any more, or has done its share, ends itself after the verdict and is
+    not ``alive`` then; ``start`` makes it fresh. Whatever a program started is dead, and whatever it
+    wrote is gone, when ``judge`` returns. ``protects`` and ``does_not_protect`` are sentences for
+    people, true on this machine.
     """
 
     async def start(self) -> None:
@@ -292,6 +294,9 @@ class Sandbox(Protocol):
 
     async def judge(self, job: Job) -> Verdict:
         """Judge a program. Raises SandboxUnavailable for our failures, never for the program's."""
+
+    def alive(self) -> bool:
+        """Whether it can judge, as far as is known without asking: False before ``start`` and after a failure."""
 
     async def close(self) -> None:
         """End every process; never raises."""

@@ -10,7 +10,8 @@ import asyncio
 import math
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Final, TypeVar
 
 import msgspec
@@ -30,6 +31,14 @@ _OUTCOMES: Final = {
 Message = TypeVar("Message", bound=msgspec.Struct)
 
 
+class Walls(Enum):
+    """What stands around the processes of candidates: a container, own namespaces, or nothing."""
+
+    CONTAINER = "container"
+    NAMESPACES = "namespaces"
+    NONE = "none"
+
+
 class LimitsMessage(msgspec.Struct, frozen=True):
     """What one candidate may use."""
 
@@ -42,7 +51,7 @@ class LimitsMessage(msgspec.Struct, frozen=True):
 class SetupMessage(msgspec.Struct, frozen=True):
     """How to build the sandbox."""
 
-    namespaces: bool
+    walls: Walls
     limits: LimitsMessage
     preload: list[str]
     hidden: list[str]
@@ -54,7 +63,7 @@ class ReadyMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the isolation is made of, or why there is none."""
 
     error: str = ""
-    namespaces: bool = False
+    walls: Walls = Walls.NONE
     user_namespace: bool = False
     candidate_uid: int = -1
     landlock: int = 0
@@ -89,14 +98,16 @@ class VerdictMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     healthy: bool
 
 
-def setup_message(problem: Problem, *, namespaces: bool, hidden: list[str], scratch: str, pin: bool) -> SetupMessage:
+def setup_message(
+    problem: Problem, walls: Walls, *, pin: bool, hidden: Sequence[str] = (), scratch: str = ""
+) -> SetupMessage:
     """Return the first message to a slot that will judge ``problem``."""
     limits = problem.limits
     return SetupMessage(
-        namespaces=namespaces,
+        walls=walls,
         limits=LimitsMessage(limits.memory_mb, limits.processes, limits.output_mb, limits.scratch_mb),
         preload=list(problem.preload),
-        hidden=hidden,
+        hidden=list(hidden),
         pin=pin,
         scratch=scratch,
     )

@@ -7,54 +7,33 @@ offers. What it offers is found out by trying, once, at start-up.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable
-from evolve.evaluation import guest_protocol
-from evolve.evaluation.guest_protocol import GuestLink, ReadyMessage, VerdictMessage
-from evolve.interfaces import Job, Verdict
+from evolve.evaluation.guest_protocol import ReadyMessage, Walls, setup_message
+from evolve.evaluation.slot import FOLDER_PREFIX, SlotSandbox
 from evolve.paths import bundled
 
-_START_SECONDS: Final = 60.0
-_CLOSE_SECONDS: Final = 10.0
-_LAST_WORDS_BYTES: Final = 2000
-_JUDGE_SECONDS: Final = 30.0
-_JUDGE_FACTOR: Final = 3.0
 _LIBRARY_FOLDERS: Final = {"site-packages", "dist-packages"}
-_ENVIRONMENT: Final = {
-    "LANG": "C.UTF-8",
-    # Sets of text come in the same order in every slot, so that equal programs score equally.
-    "PYTHONHASHSEED": "0",
-    # What the linker does when a function is first called it would do anew in every candidate.
-    "LD_BIND_NOW": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
 
 
-class ProcessSandbox:
-    """One slot; implements :class:`evolve.interfaces.Sandbox`.
-
-    A slot that breaks is ended; ``start`` after ``close`` makes a new one. Not for concurrent use:
-    one ``judge`` at a time. It must be started in a thread that outlives it.
+class ProcessSandbox(SlotSandbox):
+    """Judge and candidate in processes of this machine.
 
     Args:
         problem: all jobs must be of this problem.
         namespaces: whether to try Linux namespaces; without them the isolation is weaker.
         python: interpreter of the slot; must have numpy and msgspec, or find this one's.
         seed: of the global random generators in candidates.
+        recycle: programs judged before the slot is given up for a fresh one.
         pin: keep judge and candidate on one core, a different one for each slot while they last. They
             take turns, and waking a process on another core is slow; False for programs of several threads.
     """
@@ -66,56 +45,24 @@ class ProcessSandbox:
         namespaces: bool = True,
         python: str = sys.executable,
         seed: int = 0,
+        recycle: int = 1_000_000,
         pin: bool = True,
     ) -> None:
+        super().__init__(problem, python=python, seed=seed, recycle=recycle)
         self._pin = pin
-        self._problem, self._python, self._seed = problem, python, seed
-        self._namespaces, self._refusal = namespaces, "" if namespaces else "switched off"
-        self._slot: _Slot | None = None
-        self._jobs = 0
-        self._verdicts = guest_protocol.decoder(VerdictMessage)
-        self._isolation = ReadyMessage()
+        self._walls = Walls.NAMESPACES if namespaces else Walls.NONE
+        self._refusal = "" if namespaces else "switched off"
 
     async def start(self) -> None:
         """See Sandbox.start. Namespaces that this machine refuses are done without, and reported."""
         if self._slot:
             return
-        try:
-            await self._start()
-        except _NamespacesRefused as refused:
-            self._namespaces, self._refusal = False, str(refused)
-            await self._start()
-
-    async def judge(self, job: Job) -> Verdict:
-        """See Sandbox.judge. On any failure the slot is ended, and every later call fails until ``start``."""
-        if self._slot is None:
-            raise SandboxUnavailable("The sandbox was not started, or has ended after a failure.")
-        self._jobs += 1
-        link = self._slot.link
-        limit_s = job.stage.timeout_s + max(_JUDGE_SECONDS, (_JUDGE_FACTOR - 1) * job.stage.timeout_s)
-        try:
-            async with asyncio.timeout(limit_s):
-                await link.send(guest_protocol.job_message(job, self._jobs, self._seed))
-                message = await link.receive(self._verdicts)
-            verdict = guest_protocol.verdict(message, self._jobs)
-        except TimeoutError:
-            await self._break()
-            raise SandboxUnavailable(f"The judge gave no verdict within {limit_s:g} s.") from None
-        except SandboxUnavailable as error:
-            raise SandboxUnavailable(f"{error} {await self._break()}".strip()) from error
-        except asyncio.CancelledError:
-            # The verdict of the cancelled job would be read as the answer to the next one.
-            await self._break()
-            raise
-        if not message.healthy:
-            await self._replace()
-        return verdict
-
-    async def close(self) -> None:
-        """See Sandbox.close."""
-        slot, self._slot = self._slot, None
-        if slot:
-            await slot.close()
+        error = await self._try()
+        if error and self._walls is Walls.NAMESPACES:
+            self._walls, self._refusal = Walls.NONE, error
+            error = await self._try()
+        if error:
+            raise SandboxUnavailable(error)
 
     def protects(self) -> Sequence[str]:
         """See Sandbox.protects."""
@@ -125,129 +72,23 @@ class ProcessSandbox:
         """See Sandbox.does_not_protect."""
         return _does_not_protect(self._isolation, self._refusal) if self._slot else ["The sandbox is not started."]
 
-    async def _start(self) -> None:
-        slot = await _Slot.launch(self._python, private_scratch=self._namespaces)
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                await slot.link.send(self._setup(slot))
-                ready = await slot.link.receive(guest_protocol.decoder(ReadyMessage))
-        except (SandboxUnavailable, TimeoutError) as error:
-            await slot.close()
-            said = slot.words.rpartition("\n")[2]
-            preload = f" It loads {', '.join(self._problem.preload)} first (preload in problem.yaml)."
-            hint = preload if self._problem.preload else ""
-            raise SandboxUnavailable(f"The sandbox did not start: {error} {said}{hint}".strip()) from error
-        except asyncio.CancelledError:
-            await slot.close()
-            raise
-        if ready.error:
-            await slot.close()
-            kind = _NamespacesRefused if self._namespaces else SandboxUnavailable
-            raise kind(ready.error)
-        self._slot, self._isolation = slot, ready
-
-    def _setup(self, slot: _Slot) -> guest_protocol.SetupMessage:
-        hidden = [self._problem.folder, bundled("problems"), Path.cwd(), Path.home()]
-        return guest_protocol.setup_message(
-            self._problem,
-            namespaces=self._namespaces,
-            hidden=[str(path) for path in hidden],
-            pin=self._pin,
-            scratch=slot.scratch,
-        )
-
-    async def _break(self) -> str:
-        """End the slot; return its last words."""
-        slot = self._slot
-        await self.close()
-        return slot.words if slot else ""
-
-    async def _replace(self) -> None:
-        """Change a slot that may not be clean for a new one; if that fails the next ``judge`` says so."""
-        await self.close()
-        with contextlib.suppress(SandboxUnavailable):
-            await self.start()
-
-
-class _NamespacesRefused(SandboxUnavailable):
-    """The slot could not make its namespaces."""
-
-
-class _Slot:
-    """The processes of one slot, seen from the host."""
-
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        host: socket.socket,
-        life: socket.socket,
-        scratch: str,
-        output: IO[bytes],
-    ) -> None:
-        self.link = GuestLink(host)
-        self.scratch = scratch
-        self.words = ""
-        """The last of what the slot printed, known when it is closed; for errors."""
-        self._process, self._host, self._life, self._output = process, host, life, output
-
-    @classmethod
-    async def launch(cls, python: str, private_scratch: bool) -> _Slot:
-        """Start the first process of a slot. Raises SandboxUnavailable."""
-        host, guest = socket.socketpair()
-        # Every process of the slot but the candidate holds the other end: it closes when all are gone.
-        life, lives = socket.socketpair()
-        output = tempfile.TemporaryFile("ab+")  # noqa: SIM115 - closed with the slot
-        script, libraries = bundled("evaluators") / "__main__.py", _library_folders()
-        arguments = ["-P", "-s", str(script), str(guest.fileno()), str(os.getpid()), *libraries]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                python,
-                *arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=(guest.fileno(), lives.fileno()),
-                env={"PATH": _search_path(python), **_ENVIRONMENT},
-                cwd="/",
-                start_new_session=True,
+    async def _try(self) -> str:
+        """Build a slot; return why its isolation cannot be made, or ''."""
+        async with AsyncExitStack() as resources:
+            scratch = ""
+            if self._walls is Walls.NONE:
+                scratch = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
+                resources.callback(shutil.rmtree, scratch, ignore_errors=True)
+            hidden = [self._problem.folder, bundled("problems"), Path.cwd(), Path.home()]
+            setup = setup_message(
+                self._problem, self._walls, pin=self._pin, hidden=[str(path) for path in hidden], scratch=scratch
             )
-        except OSError as error:
-            for resource in (host, life, output):
-                resource.close()
-            raise SandboxUnavailable(f"The interpreter {python} cannot be started: {error}") from error
-        finally:
-            guest.close()
-            lives.close()
-        host.setblocking(False)
-        life.setblocking(False)
-        scratch = "" if private_scratch else tempfile.mkdtemp(prefix="evolve-slot-")
-        return cls(process, host, life, scratch, output)
-
-    async def close(self) -> None:
-        """Kill the slot and wait until every process of it is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._host.close()
-        await self._process.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await asyncio.get_running_loop().sock_recv(self._life, 1)
-        self._life.close()
-        if self.scratch:
-            shutil.rmtree(self.scratch, ignore_errors=True)
-        with self._output as output:
-            size = output.seek(0, os.SEEK_END)
-            output.seek(max(0, size - _LAST_WORDS_BYTES))
-            self.words = output.read().decode("utf-8", "replace").strip()
+            return await self._open("slot", _library_folders(), setup, resources)
 
 
 def _library_folders() -> list[str]:
     """Return where this interpreter finds installed packages."""
     return [path for path in sys.path if Path(path).name in _LIBRARY_FOLDERS]
-
-
-def _search_path(python: str) -> str:
-    return os.pathsep.join((str(Path(python).parent), "/usr/local/bin", "/usr/bin", "/bin"))
 
 
 def _protects(isolation: ReadyMessage) -> list[str]:
@@ -256,7 +97,7 @@ def _protects(isolation: ReadyMessage) -> list[str]:
         "Wall time, CPU time, output and the address space of each process are limited.",
         "Everything a program started is killed, and its files are removed, before the next one runs.",
     ]
-    if isolation.namespaces:
+    if isolation.walls is Walls.NAMESPACES:
         sentences += [
             "Programs have no network, and see no processes but their own.",
             "Programs see no files but the system's programs, the interpreter and its libraries, all read-only.",
@@ -277,7 +118,7 @@ def _does_not_protect(isolation: ReadyMessage, refusal: str) -> list[str]:
         "Programs share caches and cores with everything else here: timings vary and can be observed.",
         "A fault of the Linux kernel itself can be exploited; a virtual machine would be needed against that.",
     ]
-    if not isolation.namespaces:
+    if isolation.walls is Walls.NONE:
         sentences.append(f"There are no namespaces ({refusal}): the scratch folder has no size limit of its own.")
         sentences.append("If the supervisor is killed by force, what a program had started in the background lives on.")
         if not isolation.landlock:

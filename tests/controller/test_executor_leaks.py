@@ -29,7 +29,11 @@ class Frail:
         self._runs = True
         Frail.running += 1
 
+    def alive(self) -> bool:
+        return self._runs
+
     async def judge(self, job: Job) -> Verdict:
+        await self.close()
         raise SandboxUnavailable("broken")
 
     async def close(self) -> None:
@@ -48,7 +52,7 @@ async def test_sandboxes_that_do_not_start_again_end_as_infrastructure(problem: 
     executor = LocalExecutor(lambda: Frail(starts), width=1, retries=2)
     await executor.start()
     verdict = await executor.judge(Job(problem, problem.stages[0], {}))
-    assert verdict.outcome is Outcome.INFRASTRUCTURE and "broken" in verdict.feedback
+    assert verdict.outcome is Outcome.INFRASTRUCTURE and "no more processes" in verdict.feedback
     await executor.close()
     assert Frail.running == 0
 

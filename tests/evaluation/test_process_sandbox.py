@@ -414,11 +414,16 @@ async def test_a_slot_keeps_to_one_core_and_slots_spread_over_them(
     problem_folder: Path, new_processes: Processes, pin: bool
 ) -> None:
     usable = os.sched_getaffinity(0)
-    sandboxes = [ProcessSandbox(Problem.load(problem_folder), pin=pin) for _ in range(len(usable))]
+    sandbox_problem = Problem.load(problem_folder)
+    sandboxes = [ProcessSandbox(sandbox_problem, pin=pin) for _ in range(len(usable))]
     await asyncio.gather(*(sandbox.start() for sandbox in sandboxes))
+    assert {frozenset(os.sched_getaffinity(pid)) for pid in new_processes()} == {frozenset(usable)}
     try:
+        await asyncio.gather(*(sandbox.judge(job(sandbox_problem)) for sandbox in sandboxes))
         allowed = [frozenset(os.sched_getaffinity(pid)) for pid in new_processes()]
     finally:
         await asyncio.gather(*(sandbox.close() for sandbox in sandboxes))
-    assert len(allowed) == 3 * len(sandboxes)
-    assert set(allowed) == ({frozenset({core}) for core in usable} if pin else {frozenset(usable)})
+    pinned = [cores for cores in allowed if cores != usable]
+    assert len(allowed) == 3 * len(sandboxes)  # a judge, a supervisor, and what watches over them
+    assert len(pinned) == (2 * len(sandboxes) if pin else 0)
+    assert set(pinned) == ({frozenset({core}) for core in usable} if pin else set())
