@@ -4,14 +4,18 @@
 
     python -P -s evaluators/__main__.py slot HOST PARENT [FOLDER...]   judge and supervisor
     python -P -s evaluators/__main__.py judge HOST PARENT CONTROL      the judge of a container
+    python -P -s evaluators/__main__.py judge-of-stream HOST PARENT STREAM
     python -P -s evaluators/__main__.py supervisor SOCKET              in the container
+    python -P -s evaluators/__main__.py supervisor                     in the container, on its standard streams
 
-HOST and CONTROL are numbers of inherited sockets, SOCKET is the path of one to connect to.
+HOST and CONTROL are numbers of inherited sockets, SOCKET is the path of one to connect to, STREAM
+is the number of an engine's connection to the standard streams of a container.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
 import sys
 from pathlib import Path
@@ -31,10 +35,8 @@ def _find_own_package() -> None:
     spec.loader.exec_module(package)
 
 
-def _supervise(path: str) -> NoReturn:
-    """Connect first, so that an image without the libraries can say what it lacks."""
-    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    control.connect(path)
+def _supervise(control: socket.socket) -> NoReturn:
+    """Be the supervisor; an image without the libraries says what it lacks."""
     try:
         from evaluators import slot
     except ImportError as error:
@@ -46,6 +48,27 @@ def _supervise(path: str) -> NoReturn:
     slot.run_supervisor(control)
 
 
+def _in_container(arguments: list[str]) -> NoReturn:
+    """Be the first process of a container."""
+    if os.getpid() != 1:
+        sys.exit("A supervisor kills every process it sees: it must be the first process of a container.")
+    if arguments:
+        control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control.connect(arguments[0])
+        _supervise(control)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        ours.close()
+        # The standard streams are the relay's.
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        os.dup2(2, 1)
+        _supervise(theirs)
+    theirs.close()
+    from evaluators.relay import Relay, Stream
+
+    Relay(Stream(0, 1, wrapped=False), ours).run()
+
+
 def main() -> None:
     """Be what the first argument says; FOLDERs hold libraries this interpreter may not know of."""
     role, *arguments = sys.argv[1:]
@@ -53,12 +76,12 @@ def main() -> None:
         sys.path += [folder for folder in arguments[2:] if folder not in sys.path]
     _find_own_package()
     if role == "supervisor":
-        _supervise(arguments[0])
+        _in_container(arguments)
     from evaluators import slot
 
     host, parent = socket.socket(fileno=int(arguments[0])), int(arguments[1])
-    if role == "judge":
-        slot.run_judge(host, parent, socket.socket(fileno=int(arguments[2])))
+    if role in ("judge", "judge-of-stream"):
+        slot.run_judge(host, parent, int(arguments[2]), streamed=role == "judge-of-stream")
     slot.run(host, parent, arguments[2:])
 
 

@@ -26,6 +26,7 @@ from evaluators import judge
 from evaluators.claims import claim_user
 from evaluators.linux import Kernel, Namespace
 from evaluators.messages import Ready, Setup, Start, Walls
+from evaluators.relay import Relay, Stream
 from evaluators.remote import Supervisor
 from evaluators.supervisor import supervise
 
@@ -71,14 +72,32 @@ def run(host: socket.socket, parent: int, libraries: Sequence[str]) -> NoReturn:
     os._exit(1)
 
 
-def run_judge(host: socket.socket, parent: int, control: socket.socket) -> NoReturn:
-    """Judge with a supervisor that waits in a container at the other end of ``control``."""
+def run_judge(host: socket.socket, parent: int, descriptor: int, *, streamed: bool) -> NoReturn:
+    """Judge with a supervisor that waits in a container at the other end of ``descriptor``.
+
+    That is its control socket or, if ``streamed``, the engine's connection to its standard streams.
+    """
     kernel, link, setup = _begin(host, parent)
     kernel.hide_memory()
+    control = _relayed(kernel, link, descriptor) if streamed else socket.socket(fileno=descriptor)
     # Users of different containers are one user to the kernel's limits, unless their numbers differ.
     uid, _claim = claim_user()
     control.send(msgspec.msgpack.encode(Start(setup, uid)))
     _judge(link, control, setup)
+
+
+def _relayed(kernel: Kernel, link: judge.HostLink, stream: int) -> socket.socket:
+    """Start a relay below this process; return the control socket that it serves."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    parent = os.getpid()
+    if os.fork() == 0:
+        kernel.die_with_parent(parent)
+        ours.close()
+        link.close()
+        Relay(Stream(stream, stream, wrapped=True), theirs).run()
+    theirs.close()
+    os.close(stream)
+    return ours
 
 
 def run_supervisor(control: socket.socket) -> NoReturn:

@@ -196,7 +196,7 @@ class _Supervisor:
         """Kill and reap every process of the candidate; return its status and whether all are gone."""
         if not self._walled:
             kill_descendants(os.getpid(), self._uid)
-        elif os.getpid() == 1:
+        elif os.getpid() == 1 or self._setup.walls is Walls.CONTAINER:
             with suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
         statuses, dead = _reap(time.monotonic() + _END_SECONDS)
