@@ -80,6 +80,27 @@ def connect() -> docker.DockerClient:
     return client
 
 
+def held(client: docker.DockerClient) -> list[ImageInfo]:
+    """Return our images, newest first. Raises SandboxUnavailable."""
+    with _engine_errors("list images"):
+        images = client.images.list(filters={"label": f"{LABEL}=1"})
+        found = [_info(tag, image.attrs) for image in images for tag in image.tags]
+    return sorted(found, key=lambda info: info.created, reverse=True)
+
+
+def remove(client: docker.DockerClient, images: Sequence[ImageInfo]) -> list[str]:
+    """Remove images and return the names of those that went; one that a container or an image uses stays.
+
+    Raises SandboxUnavailable where the engine does not answer.
+    """
+    removed = []
+    for info in sorted(images, key=lambda info: info.created, reverse=True):
+        with _engine_errors(f"remove {info.tag}"), contextlib.suppress(docker.errors.APIError):
+            client.images.remove(info.tag)
+            removed.append(info.tag)
+    return removed
+
+
 class Images:
     """Finds and builds the images of problems on one engine.
 
@@ -123,29 +144,13 @@ class Images:
                     self._build(recipe, say)
         return chain[-1].tag
 
-    def held(self) -> list[ImageInfo]:
-        """Return our images, newest first. Raises SandboxUnavailable."""
-        with _engine_errors("list images"):
-            images = self._client.images.list(filters={"label": f"{LABEL}=1"})
-            found = [_info(tag, image.attrs) for image in images for tag in image.tags]
-        return sorted(found, key=lambda info: info.created, reverse=True)
-
     def stale(self, problems: Collection[Problem]) -> list[ImageInfo]:
         """Return our images that neither these problems nor problems without a Dockerfile use now.
 
         Base images are never among them.
         """
         used = {recipe.tag for problem in (None, *problems) for recipe in self._recipes(problem)}
-        return [info for info in self.held() if info.kind != "base" and info.tag not in used]
-
-    def remove(self, images: Sequence[ImageInfo]) -> list[str]:
-        """Remove images and return the names of those that went; one that a container uses stays."""
-        removed = []
-        for info in sorted(images, key=lambda info: info.created, reverse=True):
-            with contextlib.suppress(docker.errors.APIError), _connection_errors("remove images"):
-                self._client.images.remove(info.tag)
-                removed.append(info.tag)
-        return removed
+        return [info for info in held(self._client) if info.kind != "base" and info.tag not in used]
 
     def _recipes(self, problem: Problem | None) -> tuple[Recipe, ...]:
         return recipes(problem, self._base_image, self._id(self._base_image) or self._base_image)
@@ -162,12 +167,10 @@ class Images:
             return
         say(f"pulling {self._base_image}")
         try:
-            repository, _, tag = self._base_image.rpartition(":")
-            at_most_one = (repository, tag) if repository and "/" not in tag else (self._base_image, "latest")
-            self._client.images.pull(at_most_one[0], tag=at_most_one[1])
+            self._client.images.pull(self._base_image)
         except ENGINE_ERRORS as error:
             raise SandboxUnavailable(
-                f"The engine does not hold the base image {self._base_image!r} and cannot pull it: {error}\n"
+                f"The engine does not hold the base image {self._base_image!r} and cannot pull it: {_reason(error)}\n"
                 "Where no registry is reachable, infra/base_image.sh makes one from Debian's packages "
                 "(evolve-base:debian). Name the image to use with sandbox.base_image=NAME or EVOLVE_BASE_IMAGE=NAME."
             ) from error
@@ -289,21 +292,18 @@ def _engine_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except ENGINE_ERRORS as error:
-        raise SandboxUnavailable(f"The container engine could not {doing}: {error}") from error
+        raise SandboxUnavailable(f"The container engine could not {doing}: {_reason(error)}") from error
 
 
-@contextlib.contextmanager
-def _connection_errors(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except requests.RequestException as error:
-        raise SandboxUnavailable(f"The container engine could not {doing}: {error}") from error
+def _reason(error: Exception) -> str:
+    """Return what the engine itself said, where it said something."""
+    return str(isinstance(error, docker.errors.APIError) and error.explanation or error)
 
 
 def _no_engine(error: Exception) -> ConfigurationError:
     host = os.environ.get("DOCKER_HOST", "the usual socket (DOCKER_HOST is not set)")
     return ConfigurationError(
-        f"No container engine answers at {host}: {error}\n"
+        f"No container engine answers at {host}: {_reason(error)}\n"
         "Start Docker, set DOCKER_HOST, or on Debian let infra/engine.sh start one. "
         "sandbox=process needs no engine."
     )
