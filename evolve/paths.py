@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def bundled(name: str) -> Path:
-    """Return the folder ``conf``, ``problems`` or ``evaluators`` of this installation.
+    """Return the folder ``conf``, ``problems``, ``evaluators`` or ``infra`` of this installation.
 
     In a checkout it lies beside the package; in a wheel it lies inside it, under ``_bundled``.
     """

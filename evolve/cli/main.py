@@ -22,6 +22,7 @@ _COMMANDS = {
     "best": ("evolve.cli.looking", "Print or write a run's best program."),
     "export": ("evolve.cli.looking", "Write every attempt of a run as JSON lines or CSV."),
     "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
+    "image": ("evolve.cli.images", "Build and list the container images of sandbox=docker."),
     "bench": ("evolve.cli.benching", "Measure the machinery."),
 }
 
