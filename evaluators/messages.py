@@ -58,7 +58,7 @@ class Ready(msgspec.Struct, frozen=True):
     """Slot to host, once: what the isolation is made of, or why there is none.
 
     ``candidate_uid`` is -1 where candidates run as the host's own user. ``scratch_bounded`` is
-    whether the scratch folder has a size limit of its own.
+    whether the scratch folder has a size limit of its own. ``unlimited`` names what this kernel does not limit.
     """
 
     error: str = ""
@@ -68,6 +68,7 @@ class Ready(msgspec.Struct, frozen=True):
     landlock: int = 0
     seccomp: bool = False
     scratch_bounded: bool = False
+    unlimited: list[str] = []  # noqa: RUF012 - msgspec copies it
 
 
 class Job(msgspec.Struct, frozen=True):

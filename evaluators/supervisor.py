@@ -34,6 +34,15 @@ _END_SECONDS = 20.0
 _FORK_UNAWARE = {"numpy"}
 _Call = tuple[Callable[..., object], tuple[object, ...]]
 _CAPABILITIES = tuple(Capability)
+_LIMIT_NAMES: Final = {
+    resource.RLIMIT_AS: "memory of a process",
+    resource.RLIMIT_FSIZE: "size of a file",
+    resource.RLIMIT_NOFILE: "open files",
+    resource.RLIMIT_CORE: "core files",
+    resource.RLIMIT_MSGQUEUE: "message queues",
+    resource.RLIMIT_MEMLOCK: "locked memory",
+    resource.RLIMIT_NPROC: "number of processes",
+}
 
 
 def supervise(control: socket.socket, setup: Setup, candidate_uid: int, libraries: Sequence[str]) -> NoReturn:
@@ -73,7 +82,7 @@ class _Supervisor:
             kernel.unshare(Namespace.MOUNTS | Namespace.NETWORK | Namespace.IPC | Namespace.HOSTNAME)
             socket.sethostname("sandbox")
             private_root.build(kernel, readable, setup.hidden, setup.limits.scratch_mb)
-        if os.getpid() != 1:
+        if not self._walled:
             kernel.adopt_orphans()
             signal.signal(signal.SIGTERM, self._leave)
         self._writable = ["/tmp", "/dev/shm"] if self._walled else [setup.scratch]
@@ -87,7 +96,7 @@ class _Supervisor:
         self._files = self._file_rules(readable)
         if self._files and self._walled:
             self._files.apply()
-        self._limit()
+        unlimited = self._limit()
         os.environ.update(HOME=self._scratch, TMPDIR=self._scratch)
         os.environ.pop("LD_BIND_NOW", None)
         kernel.keep_capabilities(_CAPABILITIES if self._may_hold_capabilities() else ())
@@ -98,6 +107,7 @@ class _Supervisor:
             landlock=landlock.version(kernel) if self._files else 0,
             seccomp=self._filter_calls(),
             scratch_bounded=self._walled,
+            unlimited=unlimited,
         )
         self._isolation = self._isolating_calls()
         self._rehearse()
@@ -199,7 +209,10 @@ class _Supervisor:
         elif os.getpid() == 1 or self._setup.walls is Walls.CONTAINER:
             with suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
-        statuses, dead = _reap(time.monotonic() + _END_SECONDS)
+        deadline = time.monotonic() + _END_SECONDS
+        statuses, dead = _reap(deadline)
+        if os.getpid() != 1 and self._setup.walls is Walls.CONTAINER:
+            dead = dead and _is_alone(deadline)
         candidate, self._candidate = self._candidate, None
         return (None if candidate is None else statuses.get(candidate)), dead
 
@@ -242,8 +255,8 @@ class _Supervisor:
             return False
         return True
 
-    def _limit(self) -> None:
-        """Set the limits that every candidate inherits."""
+    def _limit(self) -> list[str]:
+        """Set the limits that every candidate inherits; return the names of those this kernel does not have."""
         limits = self._setup.limits
         largest_file = max(limits.output_mb, limits.scratch_mb) << 20
         values = {
@@ -258,8 +271,13 @@ class _Supervisor:
             # With a user namespace the slot's own two processes count as the same user.
             own = 0 if self._uid >= 0 else 2
             values[resource.RLIMIT_NPROC] = limits.processes + own
+        missing = []
         for limit, value in values.items():
-            resource.setrlimit(limit, (value, value))
+            try:
+                resource.setrlimit(limit, (value, value))
+            except ValueError:
+                missing.append(_LIMIT_NAMES[limit])
+        return missing
 
 
 def _write(path: str, content: bytes) -> None:
@@ -270,6 +288,16 @@ def _write(path: str, content: bytes) -> None:
 
 def _own_address_space_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _is_alone(deadline: float) -> bool:
+    """Whether all processes but this one and the container's first, which gets the orphans, are gone in time."""
+    own = {"1", str(os.getpid())}
+    while any(name.isdigit() and name not in own for name in os.listdir("/proc")):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    return True
 
 
 def _reap(deadline: float) -> tuple[dict[int, int], bool]:

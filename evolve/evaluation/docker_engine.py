@@ -32,6 +32,7 @@ _OVERHEAD_MB: Final = 192
 _SHARED_MEMORY_MB: Final = 16
 _FILES_PER_MB: Final = 64
 _OWN_PROCESSES: Final = 8
+_RUNTIME_PROCESSES: Final = 512  # a kernel in user space runs every thread of a program as one of the host
 _log = logging.getLogger(__name__)
 _CAPABILITIES: Final = (
     "SETUID", "SETGID",      # a candidate gets a user of its own
@@ -90,7 +91,7 @@ class Box:
             "mem_limit": memory,
             "memswap_limit": memory,
             "nano_cpus": round(self.cpus * 1e9),
-            "pids_limit": limits.processes + _OWN_PROCESSES,
+            "pids_limit": limits.processes + (_RUNTIME_PROCESSES if self.runtime else _OWN_PROCESSES),
             "ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
             "log_config": {"Type": "none"},
             "device_requests": [{"Driver": "", "Count": self.gpus, "Capabilities": [["gpu"]]}] if self.gpus else [],
@@ -171,7 +172,8 @@ class Engine:
         from evolve.evaluation.images import Images
 
         with _explained("The engine cannot look for images"):
-            return Images(self.client(), base_image).build(problem, _log.info)
+            images = Images(self.client(), base_image)
+            return images.tag(problem) if images.exists(problem) else images.build(problem, _log.info)
 
     def create(self, box: Box, name: str, sockets: str | None) -> None:
         """Create a container, which is not started yet."""

@@ -198,6 +198,8 @@ def _does_not_protect(isolation: ReadyMessage, runtime: str | None) -> list[str]
         sentences.append(
             "A fault of the Linux kernel itself can be exploited; sandbox.runtime=runsc (gVisor) makes that harder."
         )
+    if isolation.unlimited:
+        sentences.append(f"The kernel of the container sets no limit to: {', '.join(isolation.unlimited)}.")
     if not isolation.landlock:
         sentences.append("There is no Landlock: user ids and the read-only root alone guard the container's files.")
     if not isolation.seccomp:

@@ -118,6 +118,8 @@ def _does_not_protect(isolation: ReadyMessage, refusal: str) -> list[str]:
         "Programs share caches and cores with everything else here: timings vary and can be observed.",
         "A fault of the Linux kernel itself can be exploited; a virtual machine would be needed against that.",
     ]
+    if isolation.unlimited:
+        sentences.append(f"This kernel sets no limit to: {', '.join(isolation.unlimited)}.")
     if isolation.walls is Walls.NONE:
         sentences.append(f"There are no namespaces ({refusal}): the scratch folder has no size limit of its own.")
         sentences.append("If the supervisor is killed by force, what a program had started in the background lives on.")
