@@ -68,7 +68,7 @@ class Ready(msgspec.Struct, frozen=True):
     landlock: int = 0
     seccomp: bool = False
     scratch_bounded: bool = False
-    unlimited: list[str] = []  # noqa: RUF012 - msgspec copies it
+    unlimited: list[str] = []
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -17,8 +17,8 @@ import numpy as np
 
 from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut, Finished
 from evaluators.channel import Channel, Closed, Frame, Late
-from evaluators.codec import NotData, pack_column, unpack_column
 from evaluators.claims import Claim, claim_core
+from evaluators.codec import NotData, pack_column, unpack_column
 from evaluators.messages import End, Ended, Job, Limits, Pin, Spawn
 from evaluators.protocol import Answer, Request
 

@@ -184,7 +184,12 @@ class Engine:
         """Return a connection to the standard streams of a container that is not started yet."""
         with _explained("The engine cannot attach to a container"):
             connection = self.client().api.attach_socket(name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-            return socket.socket(fileno=os.dup(connection.fileno()))
+            # A raw stream over a socket, which the SDK keeps open and offers no other way to close.
+            theirs = connection._sock
+            own = socket.socket(fileno=os.dup(theirs.fileno()))
+            connection.close()
+            theirs.close()
+            return own
 
     def start(self, name: str) -> None:
         """Start a container."""

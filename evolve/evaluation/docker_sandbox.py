@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from evolve.arguments import at_least
 from evolve.domain.problem import Problem
@@ -28,6 +28,7 @@ from evolve.evaluation.guest_protocol import ReadyMessage, Walls, setup_message
 from evolve.evaluation.slot import FOLDER_PREFIX, START_SECONDS, SlotSandbox
 
 _LOOK_EVERY_S: Final = 0.5
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -74,7 +75,9 @@ class DockerSandbox(SlotSandbox):
         async with AsyncExitStack() as resources:
             engine = Engine()
             resources.push_async_callback(_in_thread, engine.close)
-            image = self._image or await _in_thread(engine.image_of, self._problem, self._base_image)
+            image = self._image
+            if image is None:
+                image = await _in_thread(engine.image_of, self._problem, self._base_image)
             box = Box(image=image, limits=self._problem.limits, cpus=self._cpus, runtime=self._runtime)
             if shares_this_kernel(self._runtime):
                 role, line = "judge", await _start_connected(engine, box, resources)
@@ -166,9 +169,9 @@ async def _remove(engine: Engine, name: str) -> None:
         await _in_thread(engine.remove, name)
 
 
-async def _in_thread(call: Callable[..., T], *arguments: object) -> T:
+async def _in_thread(call: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
     """Call the engine in a thread. A call that was begun is waited for, so that what it makes is known."""
-    task = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+    task = asyncio.ensure_future(asyncio.to_thread(call, *arguments, **keywords))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -193,7 +196,9 @@ def _protects(isolation: ReadyMessage, runtime: str | None) -> list[str]:
 
 
 def _does_not_protect(isolation: ReadyMessage, runtime: str | None) -> list[str]:
-    sentences = ["Programs share caches and memory bandwidth with everything else here: timings vary and can be observed."]
+    sentences = [
+        "Programs share caches and memory bandwidth with everything else here: timings vary and can be observed."
+    ]
     if not runtime:
         sentences.append(
             "A fault of the Linux kernel itself can be exploited; sandbox.runtime=runsc (gVisor) makes that harder."

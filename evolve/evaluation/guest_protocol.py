@@ -69,7 +69,7 @@ class ReadyMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     landlock: int = 0
     seccomp: bool = False
     scratch_bounded: bool = False
-    unlimited: list[str] = []  # noqa: RUF012 - msgspec copies it
+    unlimited: list[str] = []
 
 
 class JobMessage(msgspec.Struct, frozen=True):

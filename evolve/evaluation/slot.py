@@ -210,4 +210,3 @@ class SlotSandbox(ABC):
 
 def _search_path(python: str) -> str:
     return os.pathsep.join((str(Path(python).parent), "/usr/local/bin", "/usr/bin", "/bin"))
-

@@ -13,8 +13,10 @@ import pytest
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem, Stage
 from evolve.errors import SandboxUnavailable
+from evolve.evaluation.docker_sandbox import DockerSandbox
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.interfaces import Job, Sandbox
+from tests.engine import Engine
 
 EVALUATE = """
 from evaluators import Score
@@ -26,6 +28,7 @@ HONEST = "def answer(x): return 2 * x"
 SYSTEM_PYTHON = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 
 MAKERS: dict[str, Callable[[Problem], Sandbox]] = {"process, namespaces": ProcessSandbox}
+DOCKER = ["docker", "docker, streams"]
 if Path(SYSTEM_PYTHON).exists():
     MAKERS["process, no namespaces"] = partial(ProcessSandbox, namespaces=False, python=SYSTEM_PYTHON)
 
@@ -48,9 +51,17 @@ def children() -> set[str]:
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
-@pytest.fixture(params=MAKERS)
+def in_docker(problem: Problem, engine: Engine, streams: bool) -> Sandbox:
+    # Where a runtime is named, containers are reached by their standard streams.
+    return DockerSandbox(problem, base_image=engine.base_image, runtime="runc" if streams else None)
+
+
+@pytest.fixture(params=[*MAKERS, *DOCKER])
 async def sandbox(request: pytest.FixtureRequest, problem: Problem) -> AsyncIterator[Sandbox]:
-    sandbox = MAKERS[request.param](problem)
+    if request.param in DOCKER:
+        sandbox = in_docker(problem, request.getfixturevalue("engine"), request.param == "docker, streams")
+    else:
+        sandbox = MAKERS[request.param](problem)
     yield sandbox
     await sandbox.close()
 

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.slots import VARIANTS, Bench, slot_processes, write_problem
+from tests.evaluation.slots import VARIANTS, Bench, ready, slot_processes, write_problem
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda variant: variant.name)
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A started sandbox, with namespaces and without."""
-    variant = request.param
-    if not variant.usable():
-        pytest.skip(f"{variant.python} with the version of numpy's build is needed")
+    """A started sandbox of each kind."""
+    variant = ready(request.param, request)
     with Bench(write_problem(tmp_path_factory.mktemp("problem")), variant) as bench:
         yield bench
 

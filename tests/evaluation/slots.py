@@ -10,9 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 from evolve.domain.problem import Problem, Stage
+from evolve.evaluation.docker_sandbox import DockerSandbox
 from evolve.evaluation.process_sandbox import ProcessSandbox
+from evolve.evaluation.slot import SlotSandbox
 from evolve.interfaces import Job, Verdict
+from tests.engine import Engine
 
 EVALUATE = """
 import json
@@ -63,22 +68,47 @@ def write_problem(folder: Path, evaluate: str = EVALUATE) -> Path:
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to build a slot."""
+    """A way to build a sandbox: ``namespaces``, ``fallback`` (processes without them) or ``docker``."""
 
     name: str
-    namespaces: bool
-    python: str
+    python: str = sys.executable
+    base_image: str = ""
+
+    @property
+    def walled(self) -> bool:
+        """Whether programs see files and processes of their own only."""
+        return self.name != "fallback"
+
+    @property
+    def processes(self) -> int:
+        """How many processes of this machine an idle sandbox has: a judge; a supervisor and what watches over both."""
+        return 1 if self.name == "docker" else 3
 
     def usable(self) -> bool:
-        """Whether the interpreter is there and loads what was built for this one."""
+        """Whether the interpreter is there."""
         return self.python == sys.executable or Path(self.python).exists()
 
+    def make(self, problem: Problem) -> SlotSandbox:
+        """Return a sandbox that is not started."""
+        if self.name == "docker":
+            return DockerSandbox(problem, base_image=self.base_image)
+        return ProcessSandbox(problem, namespaces=self.walled, python=self.python)
 
+
+NAMESPACES = Variant("namespaces")
 # Without a private file system, candidates need an interpreter that every user may read.
-VARIANTS = [
-    Variant("namespaces", True, sys.executable),
-    Variant("fallback", False, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"),
-]
+FALLBACK = Variant("fallback", f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
+VARIANTS = [NAMESPACES, FALLBACK, Variant("docker")]
+
+
+def ready(variant: Variant, request: pytest.FixtureRequest) -> Variant:
+    """Return the variant with what it needs on this machine; skips the test without it."""
+    if variant.name == "docker":
+        engine: Engine = request.getfixturevalue("engine")
+        return replace(variant, base_image=engine.base_image)
+    if not variant.usable():
+        pytest.skip(f"{variant.python} with the version of numpy's build is needed")
+    return variant
 
 
 class Bench:
@@ -87,7 +117,7 @@ class Bench:
     def __init__(self, folder: Path, variant: Variant) -> None:
         self.problem = Problem.load(folder)
         self.variant = variant
-        self.sandbox = ProcessSandbox(self.problem, namespaces=variant.namespaces, python=variant.python)
+        self.sandbox = variant.make(self.problem)
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Bench:

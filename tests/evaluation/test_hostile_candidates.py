@@ -15,8 +15,6 @@ import pytest
 from evolve.domain.evaluation import Outcome
 from tests.evaluation.slots import HONEST, HONEST_VALUE, Bench, slot_processes
 
-SLOT_PROCESSES = 3
-
 ENDS_BADLY = {
     "an infinite loop": ("def answer(x):\n    while True: pass", Outcome.TIMED_OUT),
     "an infinite loop while loading": ("while True: pass", Outcome.TIMED_OUT),
@@ -128,7 +126,7 @@ def _next_program_is_judged_as_usual(bench: Bench) -> Iterator[None]:
     yield
     verdict = bench.judge(HONEST)
     assert (verdict.outcome, dict(verdict.metrics)) == (Outcome.VALID, {"value": HONEST_VALUE}), verdict
-    assert len(slot_processes()) == SLOT_PROCESSES
+    assert len(slot_processes()) == bench.variant.processes
     assert not processes_of_user(candidate_user(bench))
 
 
@@ -259,11 +257,14 @@ def answer(x):
     assert seen == [0, False, False]
 
 
-def test_the_environment_is_clean(bench: Bench) -> None:
+def test_the_environment_is_clean(bench: Bench, request: pytest.FixtureRequest) -> None:
     allowed = {
         "PATH", "LANG", "HOME", "TMPDIR", "PYTHONHASHSEED", "OMP_NUM_THREADS", "LC_CTYPE",
         "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
     }  # fmt: skip
+    if bench.variant.name == "docker":
+        image = request.getfixturevalue("engine").client.images.get(bench.variant.base_image)
+        allowed |= {"HOSTNAME", *(setting.partition("=")[0] for setting in image.attrs["Config"]["Env"])}
     [names] = observe(bench, "def answer(x): return [list(os.environ)]")
     assert isinstance(names, list)
     assert set(names) <= allowed
@@ -331,7 +332,7 @@ def answer(x):
 """,
     )
     assert set(map(str, seen)) - {"killed 1"} <= DENIED, seen
-    assert ("killed 1" in seen) <= bench.variant.namespaces
+    assert ("killed 1" in seen) <= bench.variant.walled
     assert slot_processes() == set(slot)
 
 
@@ -359,7 +360,7 @@ def answer(x): return [call(*arguments) for arguments in {list(calls.values())}]
 
 def test_only_its_own_processes_are_seen(bench: Bench) -> None:
     [count] = observe(bench, "def answer(x): return tries(lambda: sum(name.isdigit() for name in os.listdir('/proc')))")
-    assert count == (2 if bench.variant.namespaces else "PermissionError")
+    assert count == (2 if bench.variant.walled else "PermissionError")
 
 
 def test_the_next_program_sees_no_trace(bench: Bench) -> None:
@@ -404,7 +405,7 @@ def answer(x):
     ],
 )
 def test_the_disk_is_bounded(bench: Bench, fill: str) -> None:
-    if not bench.variant.namespaces:
+    if not bench.variant.walled:
         assert any("scratch" in sentence or "disk" in sentence for sentence in bench.sandbox.does_not_protect())
         return
     seen = observe(bench, f"def answer(x): return tries(lambda: {fill} and 'filled')")

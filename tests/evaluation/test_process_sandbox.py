@@ -23,14 +23,26 @@ from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable
 from evolve.evaluation.process_sandbox import ProcessSandbox
-from tests.evaluation.slots import HONEST, VARIANTS, Bench, Variant, descendants, job, write_problem
+from tests.engine import Engine
+from tests.evaluation.slots import (
+    FALLBACK,
+    HONEST,
+    NAMESPACES,
+    VARIANTS,
+    Bench,
+    Variant,
+    descendants,
+    job,
+    ready,
+    write_problem,
+)
 
 ROOT = Path(__file__).parents[2]
 Processes = Callable[[], set[int]]
 
 
 def bench_with(tmp_path: Path, evaluate: str) -> Bench:
-    return Bench(write_problem(tmp_path / "problem", evaluate), VARIANTS[0])
+    return Bench(write_problem(tmp_path / "problem", evaluate), NAMESPACES)
 
 
 # ── outcomes that the judge decides ───────────────────────────────────────────────────────────
@@ -104,7 +116,7 @@ def test_a_program_may_have_several_files(bench: Bench) -> None:
 def test_a_program_may_be_named_like_a_standard_module(tmp_path: Path) -> None:
     folder = write_problem(tmp_path / "problem")
     (folder / "seed" / "program.py").rename(folder / "seed" / "random.py")
-    with Bench(folder, VARIANTS[0]) as bench:
+    with Bench(folder, NAMESPACES) as bench:
         program = "import random\ndef answer(x):\n    return random.choice([42.0])\n"
         assert bench.judge({"random.py": program}).metrics == {"value": 42.0}
 
@@ -282,12 +294,11 @@ HOST = """
 import asyncio, sys
 from pathlib import Path
 from evolve.domain.problem import Problem
-from evolve.evaluation.process_sandbox import ProcessSandbox
-from tests.evaluation.slots import job
+from tests.evaluation.slots import Variant, job
 
 async def main():
     problem = Problem.load(Path(sys.argv[1]))
-    sandbox = ProcessSandbox(problem, namespaces=sys.argv[2] == "True", python=sys.argv[3])
+    sandbox = Variant(*sys.argv[2:]).make(problem)
     await sandbox.start()
     print("started", flush=True)
     program = "import os, time\\ndef answer(x):\\n    os.fork()\\n    time.sleep(1000)"
@@ -297,15 +308,30 @@ asyncio.run(main())
 """
 
 
+def in_containers(request: pytest.FixtureRequest, variant: Variant, host: int) -> set[int]:
+    """Return the processes in the containers of a host."""
+    if variant.name != "docker":
+        return set()
+    engine: Engine = request.getfixturevalue("engine")
+    owned = [
+        container
+        for container in engine.client.containers.list(filters={"label": "evolve.owner"})
+        if container.labels["evolve.owner"].split(":")[1] == str(host)
+    ]
+    return {int(row[1]) for container in owned for row in container.top()["Processes"]}
+
+
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_nothing_outlives_a_host_that_is_killed(problem_folder: Path, variant: Variant) -> None:
-    if not variant.usable():
-        pytest.skip(f"{variant.python} is not there")
-    arguments = [sys.executable, "-c", HOST, str(problem_folder), str(variant.namespaces), variant.python]
+def test_nothing_outlives_a_host_that_is_killed(
+    request: pytest.FixtureRequest, problem_folder: Path, variant: Variant
+) -> None:
+    variant = ready(variant, request)
+    arguments = [sys.executable, "-c", HOST, str(problem_folder), variant.name, variant.python, variant.base_image]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE) as host:
         assert host.stdout is not None
         assert host.stdout.readline() == b"started\n"
-        while len(guests := descendants(host.pid)) < 5:
+        wanted = variant.processes + (3 if variant.name == "docker" else 2)  # the program, and what it forked
+        while len(guests := descendants(host.pid) | in_containers(request, variant, host.pid)) < wanted:
             time.sleep(0.02)
         host.kill()
     for _ in range(500):
@@ -380,8 +406,8 @@ def _copy_for_everybody(target: Path) -> Path:
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes to another user, which root alone can")
 @pytest.mark.parametrize("namespaces", [True, False])
 def test_an_ordinary_user_has_a_sandbox_too(namespaces: bool) -> None:
-    python = VARIANTS[1].python
-    if not VARIANTS[1].usable():
+    python = FALLBACK.python
+    if not FALLBACK.usable():
         pytest.skip(f"{python} is not there")
     with tempfile.TemporaryDirectory() as temporary:
         Path(temporary).chmod(0o755)
