@@ -40,7 +40,7 @@ def valid(verdict: Verdict) -> dict[str, float]:
 # ── what is faster and slower comes out so ────────────────────────────────────────────────────
 def test_more_work_is_slower_beyond_doubt(track: Bench) -> None:
     metrics = valid(
-        raced(track, f"{SEED}\nonce = ranks\ndef ranks(values): return [once(values) for _ in range(6)][0]")
+        raced(track, f"{SEED}\nonce = ranks\ndef ranks(values): return [once(values) for _ in range(4)][0]")
     )
     assert metrics["ratio"] > 2
     assert metrics["ratio_low"] > 1
@@ -94,7 +94,7 @@ import time
 from evaluators import channel
 original = channel.Channel.send
 def send(self, *arguments):
-    time.sleep(0.02)
+    time.sleep(0.01)
     return original(self, *arguments)
 channel.Channel.send = send
 """,
