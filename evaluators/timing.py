@@ -124,8 +124,8 @@ class Schedule:
         call_timeout_s: for each call of the candidate; None: only the stage's own limit.
     """
 
-    blocks: int = 12
-    calls_per_block: int = 20
+    blocks: int = 20
+    calls_per_block: int = 10
     inputs_per_call: int = 1
     warm_up_calls: int = 3
     confidence: float = 0.95
