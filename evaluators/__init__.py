@@ -9,6 +9,8 @@ A problem's ``evaluate.py`` needs two names from here::
         ...
         return Score(metrics={"sum_radii": total})
 
+Judges of times find theirs in ``evaluators.timing``.
+
 Nothing in this package imports ``evolve``; host and guest exchange the messages described in
 ``evaluators/README.md``, never code.
 """

@@ -78,3 +78,12 @@ class Candidate(Protocol):
 
         Raises CandidateCrashed with the compiler's words when it exits with an error.
         """
+
+    def other(self, files: Mapping[str, str], entry: str | None = None) -> Candidate:
+        """Return a second program, such as a baseline, to be run in the same sandbox under the same limits.
+
+        Its time counts toward the same budget, and one process of all programs runs at a time: a
+        session must end before the next begins. ``entry`` is the candidate's own where not given.
+        What it raises is a CandidateError like any other; the judge knows whose fault it is.
+        Raises ValueError when ``entry`` is not among ``files``.
+        """

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -79,26 +80,46 @@ class Supervisor:
             raise SupervisorLost(self.lost) from error
 
 
+@dataclass
+class _Turn:
+    """What all programs of one evaluation share: its time, and that one process runs at a time."""
+
+    seconds_left: float
+    process: _Process | None = None
+    clean: bool = True
+
+
 class RemoteCandidate:
     """One program during one evaluation. Not safe for use from several threads.
 
     ``log`` and ``clean`` tell, once every session has ended, what the program printed and whether
-    everything of it is gone.
+    everything of it, and of every ``other`` program, is gone.
     """
 
-    def __init__(self, job: Job, limits: Limits, supervisor: Supervisor) -> None:
+    def __init__(self, job: Job, limits: Limits, supervisor: Supervisor, turn: _Turn | None = None) -> None:
         self.files: Mapping[str, str] = MappingProxyType(dict(job.files))
         self.log = ""
-        self.clean = True
         self._job, self._limits, self._supervisor = job, limits, supervisor
-        self._seconds_left = job.timeout_s
+        self._turn = turn or _Turn(job.timeout_s)
         self._built: dict[str, list[Any]] = {}
-        self._process: _Process | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether every process of this evaluation that has ended left nothing behind."""
+        return self._turn.clean
 
     def close(self) -> None:
         """End a session that ``evaluate`` left open."""
-        if self._process:
-            self._finish(self._process)
+        if self._turn.process:
+            self._finish(self._turn.process)
+
+    def other(self, files: Mapping[str, str], entry: str | None = None) -> RemoteCandidate:
+        """See ``Candidate.other``."""
+        entry = self._job.entry if entry is None else entry
+        if entry and entry not in files:
+            raise ValueError(f"entry {entry!r} is not among the files of the other program: {sorted(files)}")
+        job = msgspec.structs.replace(self._job, files=dict(files), entry=entry)
+        return RemoteCandidate(job, self._limits, self._supervisor, self._turn)
 
     def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
         """See ``Candidate.call``."""
@@ -149,22 +170,22 @@ class RemoteCandidate:
 
     @contextmanager
     def _started(self, timeout_s: float | None) -> Iterator[_Process]:
-        if self._process:
-            raise RuntimeError("a session of this candidate is still open; only one process at a time")
-        if self._seconds_left <= 0:
+        if self._turn.process:
+            raise RuntimeError("a session of this evaluation is still open; only one process at a time")
+        if self._turn.seconds_left <= 0:
             raise CandidateTimedOut(f"the program used up its {self._job.timeout_s:g} s")
-        process = self._process = _Process(self._supervisor, self._limits, self._seconds_left, timeout_s)
+        process = self._turn.process = _Process(self._supervisor, self._limits, self._turn.seconds_left, timeout_s)
         try:
             yield process
         finally:
             self._finish(process)
 
     def _finish(self, process: _Process) -> None:
-        if self._process is process:
-            self._process = None
-            self._seconds_left -= process.seconds
+        if self._turn.process is process:
+            self._turn.process = None
+            self._turn.seconds_left -= process.seconds
             ended = process.end()
-            self.clean = self.clean and ended.clean
+            self._turn.clean = self._turn.clean and ended.clean
             self.log = _shortened(self.log + _text(ended))
 
 

@@ -87,6 +87,10 @@ class InProcessCandidate:
         """Refused: commands need a sandbox."""
         raise CandidateCrashed("This candidate builds nothing.")
 
+    def other(self, files: Mapping[str, str], entry: str | None = None) -> InProcessCandidate:
+        """Return a second program."""
+        return InProcessCandidate(files, entry or self.entry)
+
 
 def _run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     try:
