@@ -297,7 +297,7 @@ def _engine_errors(doing: str) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """Return what the engine itself said, where it said something."""
-    return str(isinstance(error, docker.errors.APIError) and error.explanation or error)
+    return str((isinstance(error, docker.errors.APIError) and error.explanation) or error)
 
 
 def _no_engine(error: Exception) -> ConfigurationError:
