@@ -214,7 +214,8 @@ class Images:
 
     def _network(self) -> str | None:
         """Return the host's network for engines that were started without a bridge, else the usual one."""
-        return None if self._client.networks.list(names=["bridge"]) else "host"
+        usual = any(network.name == "bridge" for network in self._client.networks.list(names=["bridge"]))
+        return None if usual else "host"
 
     def _remove_leftover(self, layer: str | None) -> None:
         """Remove what a build that failed had committed, up to the image it stood on."""
