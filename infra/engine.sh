@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # A container engine for machines without one, for CI above all. Needs root on Debian.
-#   engine=$(infra/engine.sh start) && eval "$engine"    use the engine that answers, else start one; sets DOCKER_HOST
+#   engine=$(infra/engine.sh start) && eval "$engine"    use the engine that answers, else start one
 #   infra/engine.sh status                               say which engine answers; exit code 1 if none does
 #   infra/engine.sh stop                                 end the engine that start began, and no other
 # Its files lie in EVOLVE_ENGINE_DIR (/var/lib/evolve-engine); images are kept there from one start to the next.
+# start prints DOCKER_HOST, and EVOLVE_BUILD_NETWORK=host for its own, whose containers reach no network.
 # With EVOLVE_ENGINE_PRIVATE=1 it starts its own even where another one answers.
 set -euo pipefail
 
@@ -11,6 +12,7 @@ dir=${EVOLVE_ENGINE_DIR:-/var/lib/evolve-engine}
 own=unix://$dir/docker.sock
 pidfile=$dir/docker.pid
 exec_root=$dir/exec
+bridge=evolve-$(printf '%s' "$dir" | cksum | cut -c1-8)
 start_seconds=60
 stop_seconds=40
 
@@ -40,11 +42,11 @@ found() {
 }
 
 install_engine() {
-  if command -v dockerd >/dev/null && command -v docker >/dev/null; then return; fi
-  say "installing docker.io"
+  if command -v dockerd >/dev/null && command -v docker >/dev/null && command -v ip >/dev/null; then return; fi
+  say "installing docker.io and iproute2"
   export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 # where an init script would start the engine, it does not
   apt-get update -qq
-  local packages=(docker.io iptables)
+  local packages=(docker.io iptables iproute2)
   # Debian 13 has the client in a package of its own.
   if apt-cache show docker-cli >/dev/null 2>&1; then packages+=(docker-cli); fi
   apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
@@ -85,13 +87,23 @@ clear_leftovers() {
   awk -v root="$dir/" 'index($2, root) == 1 {print $2}' /proc/mounts | sort -r | while read -r path; do umount -l "$path"; done
   rm -rf --one-file-system "$exec_root"
   rm -f "$pidfile" "$dir/docker.sock"
+  if [ -e "/sys/class/net/$bridge" ]; then ip link delete "$bridge"; fi
+}
+
+# A bridge of its own that leads nowhere: with the usual one it would share, and with none it would delete, the
+# docker0 of an engine beside it. Builds use the host's network and workers none, so no packet filter is touched.
+# Its four link-local addresses are nobody else's route.
+make_bridge() {
+  ip link add "$bridge" type bridge
+  ip address add 169.254.231.1/30 dev "$bridge"
+  ip link set "$bridge" up
 }
 
 launch() {
   clear_leftovers
-  # Without a bridge it needs no packet filter and no rights over the network; builds use the host's, workers none.
+  make_bridge
   setsid dockerd --data-root="$dir/data" --exec-root="$exec_root" --pidfile="$pidfile" --host="$own" \
-    --bridge=none --iptables=false --ip6tables=false --group=root >"$dir/log" 2>&1 </dev/null 9>&- &
+    --bridge="$bridge" --iptables=false --ip6tables=false --ip-forward=false --group=root >"$dir/log" 2>&1 </dev/null 9>&- &
   local pid=$!
   if ! wait_until $start_seconds ready_or_dead $pid || ! answers "$own"; then
     tail -n 20 "$dir/log" >&2
@@ -124,6 +136,7 @@ start() {
   fi
   say "using the engine at $host"
   echo "export DOCKER_HOST=$host"
+  if [ "$host" = "$own" ]; then echo "export EVOLVE_BUILD_NETWORK=host"; fi
 }
 
 end() {
@@ -156,7 +169,7 @@ status() {
 case "${1:-}" in
   start | stop | status) "$1" ;;
   *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
