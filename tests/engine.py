@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -33,14 +35,25 @@ class Engine:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """Return the engine; without one the test is skipped, or fails where EVOLVE_TEST_ENGINE=1 promises one."""
-    try:
-        client = connect()
-    except ConfigurationError as error:
-        _unavailable(str(error))
+    client = _connected()
+    if isinstance(client, str):
+        _unavailable(client)
     try:
         yield Engine(client, _base_image(client))
     finally:
         client.close()
+
+
+def _connected() -> docker.DockerClient | str:
+    """Return a client, or why there is none; then without the warning about the socket that the SDK leaves open."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            return connect()
+        except ConfigurationError as error:
+            reason = str(error)
+        gc.collect()
+        return reason
 
 
 def _base_image(client: docker.DockerClient) -> str:

@@ -31,6 +31,11 @@ def test_only_evolve_becomes_importable(wheel: Path) -> None:
         "evolve/py.typed",
         "evolve/_bundled/conf/config.yaml",
         "evolve/_bundled/evaluators/__main__.py",
+        "evolve/_bundled/infra/Dockerfile",
+        "evolve/_bundled/infra/base_image.sh",
+        "evolve/_bundled/infra/engine.sh",
+        "evolve/_bundled/infra/guest.Dockerfile",
+        "evolve/_bundled/infra/seccomp.json",
         "evolve/_bundled/problems/bin_packing/problem.yaml",
         "evolve/_bundled/problems/_template/problem.yaml",
         "evolve/mutation/templates/system.j2",
@@ -60,7 +65,7 @@ def test_the_installed_package_runs_away_from_the_checkout(wheel: Path, tmp_path
 
 
 def test_import_and_help_are_quick_because_nothing_heavy_is_loaded() -> None:
-    heavy = {"numpy", "sqlalchemy", "litellm", "hydra", "cmaes", "alembic", "rich", "jinja2"}
+    heavy = {"docker", "numpy", "sqlalchemy", "litellm", "hydra", "cmaes", "alembic", "rich", "jinja2"}
     for code in ("import evolve", "from evolve.cli import main"):
         script = f"{code}; import sys, json; print(json.dumps(sorted(sys.modules)))"
         loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -37,7 +37,7 @@ DOCKERFILE_IN_CONTEXT: Final = ".evolve.Dockerfile"
 _DISTRIBUTION = "evolve-search"
 _GUEST_PACKAGES = ("msgspec", "numpy")
 _HASH_DIGITS = 12
-_USES_BASE_IMAGE = re.compile(r"^\s*FROM\s+(--\S+\s+)*\$\{?BASE_IMAGE\}?\s*$", re.IGNORECASE | re.MULTILINE)
+_FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class Recipe:
 
     def archive(self) -> bytes:
         """Return the build context as a tar file, the same bytes for the same recipe."""
-        files = {**self.context, DOCKERFILE_IN_CONTEXT: ContextFile(self.dockerfile.encode())}
+        own = {DOCKERFILE_IN_CONTEXT: self.dockerfile, ".dockerignore": f"{DOCKERFILE_IN_CONTEXT}\n.dockerignore\n"}
+        files = {**self.context, **{path: ContextFile(text.encode()) for path, text in own.items()}}
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             for path, file in sorted(files.items()):
@@ -168,10 +169,10 @@ def _guest_package() -> dict[str, ContextFile]:
 def _problem_recipe(problem: Problem, worker: str) -> Recipe:
     path = problem.folder / "Dockerfile"
     dockerfile = path.read_text("utf-8")
-    if not _USES_BASE_IMAGE.search(dockerfile):
+    if _FROM.findall(dockerfile)[-1:] not in (["$BASE_IMAGE"], ["${BASE_IMAGE}"]):
         raise ProblemError(
             f"{path}: expected it to stand on the worker image, which holds the packages of the sandbox; its "
-            "first lines have to be 'ARG BASE_IMAGE' and 'FROM ${BASE_IMAGE}'."
+            "last FROM has to be 'FROM ${BASE_IMAGE}', with 'ARG BASE_IMAGE' before the first."
         )
     return Recipe(
         repository=PROBLEM_PREFIX + _repository_part(problem.name),

@@ -34,6 +34,7 @@ from evolve.evaluation.image_recipes import (
     Recipe,
     recipes,
 )
+from evolve.paths import bundled
 
 LABEL: Final = "evolve"
 Say = Callable[[str], None]
@@ -107,7 +108,8 @@ class Images:
     Args:
         client: of the engine; stays the caller's to close.
         base_image: name of the image all others stand on; pulled when the engine lacks it.
-        environment: of the host; a package index and proxies in it are passed on to builds.
+        environment: of the host. Builds get PIP_INDEX_URL and the proxy variables, and run in the network that
+            EVOLVE_BUILD_NETWORK names (the engine's usual one unless set).
     """
 
     def __init__(
@@ -171,7 +173,7 @@ class Images:
         except ENGINE_ERRORS as error:
             raise SandboxUnavailable(
                 f"The engine does not hold the base image {self._base_image!r} and cannot pull it: {_reason(error)}\n"
-                "Where no registry is reachable, infra/base_image.sh makes one from Debian's packages "
+                f"Where no registry is reachable, {_script('base_image.sh')} makes one from Debian's packages "
                 "(evolve-base:debian). Name the image to use with sandbox.base_image=NAME or EVOLVE_BASE_IMAGE=NAME."
             ) from error
 
@@ -197,7 +199,7 @@ class Images:
             tag=recipe.tag,
             buildargs=self._build_arguments(recipe),
             labels={LABEL: "1", **recipe.labels},
-            network_mode=self._network(),
+            network_mode=self._environment.get("EVOLVE_BUILD_NETWORK"),
             rm=True,
             forcerm=True,
             decode=True,
@@ -211,10 +213,6 @@ class Images:
             if value := self._environment.get(name):
                 arguments[name] = value
         return arguments
-
-    def _network(self) -> str | None:
-        """Return the host's network for engines that were started without a bridge, else the usual one."""
-        return None if self._client.networks.list(names=["bridge"]) else "host"
 
     def _remove_leftover(self, layer: str | None) -> None:
         """Remove what a build that failed had committed, up to the image it stood on."""
@@ -300,10 +298,14 @@ def _reason(error: Exception) -> str:
     return str((isinstance(error, docker.errors.APIError) and error.explanation) or error)
 
 
+def _script(name: str) -> Path:
+    return bundled("infra") / name
+
+
 def _no_engine(error: Exception) -> ConfigurationError:
     host = os.environ.get("DOCKER_HOST", "the usual socket (DOCKER_HOST is not set)")
     return ConfigurationError(
         f"No container engine answers at {host}: {_reason(error)}\n"
-        "Start Docker, set DOCKER_HOST, or on Debian let infra/engine.sh start one. "
+        f"Start Docker, set DOCKER_HOST, or on Debian see {_script('engine.sh')}. "
         "sandbox=process needs no engine."
     )
