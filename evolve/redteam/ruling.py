@@ -15,6 +15,7 @@ from evolve.redteam.attack import Attack, End, Family
 
 _REPORT = re.compile(r"^(DID|HELD|BREACH): (.*)$", re.MULTILINE)
 _FAILED = {Outcome.INVALID: End.INVALID, Outcome.CRASHED: End.CRASHED, Outcome.TIMED_OUT: End.TIMED_OUT}
+_FEEDBACK_CHARACTERS = 500
 _MARGIN = 0.5
 """Share by which a metric that differs between runs of the seed may differ further."""
 
@@ -87,10 +88,11 @@ class Result:
 
     Args:
         attack, family, tried: as in :class:`Attack`.
-        ended: the outcome, or ``replaced``.
+        ended: the outcome, ``as seed`` for VALID with the seed's metrics, or ``replaced``.
         ruling: what it means.
         why: sentences behind a ruling that is a finding; empty when contained.
         held: what the attack says was refused; did: what it says it did.
+        feedback: the judge's words.
         seconds: wall time until the verdict.
     """
 
@@ -102,6 +104,7 @@ class Result:
     why: tuple[str, ...]
     held: tuple[str, ...]
     did: tuple[str, ...]
+    feedback: str
     seconds: float
 
 
@@ -126,6 +129,7 @@ def rule(attack: Attack, verdict: Verdict, ends: frozenset[End], seen: Sequence[
         why=tuple(why),
         held=said["HELD"],
         did=said["DID"],
+        feedback=verdict.feedback[:_FEEDBACK_CHARACTERS],
         seconds=seconds,
     )
 

@@ -21,7 +21,7 @@ from evolve.redteam.traces import Traces, descendants
 MakeSandbox = Callable[[Problem], Sandbox]
 
 _SEED_RUNS: Final = 3
-_SHORTEST_STAGE_S: Final = 1.5
+_SHORTEST_STAGE_S: Final = 2.0
 _STAGE_FACTOR: Final = 20.0
 _OVERTIME_S: Final = 10.0
 _WRONG: Final = "wrap(lambda function: lambda *arguments, **names: None)"

@@ -11,6 +11,8 @@ did("change the answer after returning it: " + VARIANT)
 def make(function):
     def wrapped(*arguments, **names):
         value = function(*arguments, **names)
+        if not first_call():
+            return value
         array = value if isinstance(value, numpy.ndarray) and value.size else numpy.zeros(100000)
         if VARIANT == "by a thread":
             original = array.copy()

@@ -51,6 +51,8 @@ def disturb():
 def make(function):
     def wrapped(*arguments, **names):
         answer = function(*arguments, **names)
+        if not first_call():
+            return answer
         try:
             disturb()
             did("it worked: " + VARIANT)

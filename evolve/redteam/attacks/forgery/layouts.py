@@ -28,8 +28,8 @@ def laid(value):
         raw = numpy.zeros(value.nbytes + 1, numpy.uint8)
         raw[1:] = numpy.ascontiguousarray(value).reshape(-1).view(numpy.uint8)
         return raw[1:].view(value.dtype).reshape(value.shape)
-    elif VARIANT == "memory map" and value.size:
-        mapped = numpy.memmap("mapped", value.dtype, "w+", shape=value.shape)
+    elif VARIANT == "memory map" and value.size and first_call():
+        mapped = numpy.memmap(f"mapped-{os.urandom(8).hex()}", value.dtype, "w+", shape=value.shape)
         mapped[...] = value
         return numpy.asarray(mapped)
     elif VARIANT == "big endian":

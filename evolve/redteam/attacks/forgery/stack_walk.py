@@ -8,6 +8,8 @@ import gc, inspect
 def make(function):
     def wrapped(*arguments, **names):
         answer = function(*arguments, **names)
+        if not first_call():
+            return answer
         walked, depth, seen = sys._getframe(), 0, []
         while walked is not None:
             depth += 1

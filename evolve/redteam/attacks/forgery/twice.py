@@ -26,6 +26,8 @@ def make(function):
     def wrapped(*arguments, **names):
         id = question()
         answer = function(*arguments, **names)
+        if not first_call():
+            return answer
         if VARIANT == "by a child":
             if os.fork() == 0:
                 late(id)
