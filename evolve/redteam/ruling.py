@@ -143,6 +143,8 @@ def _ruling(
     if End.REPLACED in ends:
         ruling = Ruling.CONTAINED if End.REPLACED in expected else Ruling.REPLACED
         return ruling, [] if ruling is Ruling.CONTAINED else [verdict.feedback or "the sandbox was replaced"]
+    if attack.files and End.CRASHED in ends & expected:
+        return Ruling.CONTAINED, []  # its own files kept it from being loaded
     if attack.family is Family.REACH and not _REPORT.search(verdict.log):
         return Ruling.INCONCLUSIVE, [f"it reports nothing; {verdict.outcome}: {verdict.feedback}"]
     if not ends & expected:

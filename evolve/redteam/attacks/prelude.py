@@ -73,7 +73,35 @@ def door(what, numbers, *arguments):
 
 def writable_folders():
     names = {".", "/tmp", "/dev/shm", "/var/tmp", "/run/user", os.environ.get("HOME", "."), os.environ.get("TMPDIR", ".")}
-    return sorted({os.path.realpath(name) for name in names if os.access(name, os.W_OK | os.X_OK)})
+    return sorted({os.path.realpath(name) for name in names if _is_writable(name)})
+
+
+def _is_writable(folder):
+    # By trying: the rights of a folder do not tell of Landlock.
+    path = f"{folder}/{TOKEN}-tried-{os.getpid()}"
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
+
+
+def contents(path):
+    """Return the text of a file, or none where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("latin-1")
+    except OSError:
+        return ""
+
+
+def process_numbers():
+    """Return the processes in sight."""
+    try:
+        return [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
 
 
 def frame(body, id=0, code=0, structured=None, buffers=0):

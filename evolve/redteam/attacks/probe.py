@@ -3,7 +3,7 @@ import builtins, json, random, resource, signal
 
 import numpy
 
-if os.fstat(2).st_size if os.path.exists("/proc/self/fd/2") else 0:
+if os.fstat(2).st_size:
     first = b"".join(os.pread(2, 200, 0).splitlines()[:1])
     if not first.startswith((b"DID", b"HELD")):
         breach("the output of an earlier program is still there", first[:80])
@@ -15,19 +15,11 @@ for folder in writable_folders():
 for name in os.environ:
     if TOKEN in name or TOKEN in os.environ[name]:
         breach("an earlier program's environment is still there", name)
-for entry in os.listdir("/proc") if os.access("/proc", os.R_OK) else ():
-    if entry.isdigit() and int(entry) != os.getpid():
-        try:
-            name = open(f"/proc/{entry}/comm").read().strip()
-        except OSError:
-            continue
-        if name == TOKEN[:15]:
-            breach("an earlier program's process is still there", entry)
+for entry in process_numbers():
+    if int(entry) != os.getpid() and contents(f"/proc/{entry}/comm").strip() == TOKEN[:15]:
+        breach("an earlier program's process is still there", entry)
 for path in ("/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"):
-    try:
-        rows = [row.split() for row in open(path).read().splitlines()[1:]]
-    except OSError:
-        continue
+    rows = [row.split() for row in contents(path).splitlines()[1:]]
     if any(str(os.getuid()) in row for row in rows):
         breach("System V objects of an earlier program are still there", path)
 

@@ -5,15 +5,13 @@ Expected: as seed
 names = [name for name in os.environ if re.search("KEY|TOKEN|SECRET|PASSW|CREDENTIAL|EVOLVE|SSH|AWS", name)]
 breach("names of secrets in the environment", names) if names else held("names of secrets in the environment", "none")
 mine = str(os.getpid())
-for entry in {*os.listdir("/proc"), "1", str(os.getppid()), str(CANARY["host"]), str(CANARY["process"])} if os.access(
-    "/proc", os.R_OK
-) else {"1", str(os.getppid()), str(CANARY["host"]), str(CANARY["process"])}:
-    if entry.isdigit() and entry != mine:
+for entry in {*process_numbers(), "1", str(os.getppid()), str(CANARY["host"]), str(CANARY["process"])}:
+    if entry != mine:
         try:
             content = open(f"/proc/{entry}/environ", "rb").read()
         except OSError as error:
             held(f"environment of process {entry}", errno.errorcode[error.errno])
         else:
             breach(f"environment of process {entry}", content[:40])
-own = open("/proc/self/environ", "rb").read() if os.access("/proc/self/environ", os.R_OK) else b""
+own = contents("/proc/self/environ").encode("latin-1")
 breach("a canary in its own environment") if PATTERN.search(own) else held("a canary in its own environment", "none")

@@ -13,10 +13,9 @@ attempt("capset", syscall, (126, 91), header, data)
 attempt("raise an ambient capability", syscall, (157, 167), 47, 2, 21, 0, 0)
 for name in ("uid_map", "gid_map", "setgroups"):
     attempt(f"write {name}", lambda: os.write(os.open(f"/proc/self/{name}", os.O_WRONLY), b"0 0 1"))
-if os.access("/proc/self/status", os.R_OK):
-    for row in open("/proc/self/status"):
-        if row.startswith(("CapEff", "CapPrm", "CapInh", "CapAmb")):
-            value = row.split()[1]
-            held(row.split(":")[0], value) if int(value, 16) == 0 else breach(row.split(":")[0], value)
+for row in contents("/proc/self/status").splitlines():
+    if row.startswith(("CapEff", "CapPrm", "CapInh", "CapAmb")):
+        value = row.split()[1]
+        held(row.split(":")[0], value) if int(value, 16) == 0 else breach(row.split(":")[0], value)
 groups = [group for group in os.getgroups() if group == 0]
 breach("is in root's group") if groups or os.getgid() == 0 else held("root's group")

@@ -4,7 +4,7 @@ Expected: as seed
 """
 import shutil, subprocess
 
-status = open("/proc/self/status").read() if os.access("/proc/self/status", os.R_OK) else ""
+status = contents("/proc/self/status")
 if "NoNewPrivs:\t1" in status or _libc.prctl(39, 0, 0, 0, 0) == 1:
     held("gain rights by executing", "no new privileges")
 else:

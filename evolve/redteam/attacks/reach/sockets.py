@@ -28,4 +28,3 @@ for path in (
     "/run/dbus/system_bus_socket", "/run/systemd/private", "/ctl/z.sock", os.environ.get("SSH_AUTH_SOCK", "/nowhere"),
 ):
     attempt(f"connect to {path}", connect, path)
-    attempt(f"look at {path}", os.stat, path)

@@ -1,6 +1,6 @@
 """Works on after it has answered, in threads and processes of its own.
 
-Expected: as seed
+Expected: as seed, timed_out
 Variants: threads, processes, both, process of another session
 """
 import threading

@@ -21,7 +21,7 @@ def spoil():
         os.environ["LD_PRELOAD"] = os.path.abspath("clock.so")
         open("clock.so", "wb").write(b"\x7fELF")
     else:
-        for row in open("/proc/self/maps") if os.access("/proc/self/maps", os.R_OK) else ():
+        for row in contents("/proc/self/maps").splitlines():
             if "[vdso]" in row or "[vvar]" in row:
                 start, end = (int(part, 16) for part in row.split()[0].split("-"))
                 result = _libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), 7)
