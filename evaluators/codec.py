@@ -4,13 +4,18 @@ A message has a structured part (MessagePack, at most 4 MiB) and a buffer part (
 arrays, one after the other, each starting at a multiple of 16). In the structured part an array is
 an extension of type 1: index of its data type, number of dimensions, dimensions as u64. Arrays take
 their contents in the order in which they appear, so no two of them overlap.
+
+Four megabytes can hold four million empty lists, which cost the receiver seconds; so containers and
+arrays are counted, and a message with too many is refused.
 """
 
 from __future__ import annotations
 
+import gc
 import math
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any, Final
 
@@ -23,11 +28,14 @@ Array = npt.NDArray[Any]
 MAX_STRUCTURED_BYTES: Final = 4 << 20
 MAX_BUFFER_BYTES: Final = 1 << 30
 MAX_DEPTH: Final = 32
+MAX_CONTAINERS: Final = 1 << 18
+MAX_ARRAYS: Final = 1 << 17
 MAX_DIMENSIONS: Final = 32
 ALIGNMENT: Final = 16
 
 _ARRAY = 1
 _COPIED_BYTES = 65536
+_MANY_OBJECTS_BYTES = 65536
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _DTYPES = tuple(
     np.dtype(code) for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
@@ -55,7 +63,7 @@ class Encoder:
         """
         self._buffers = []
         try:
-            _check((value,), _ENCODABLE, MAX_DEPTH)
+            _check(value, _ENCODABLE)
             structured = self._packer.encode(value)
         except (TypeError, ValueError, OverflowError, UnicodeError, RecursionError) as error:
             raise NotData(f"not data: {error}") from error
@@ -68,6 +76,8 @@ class Encoder:
             index = _DTYPE_INDEX.get(value.dtype)
             if index is None:
                 raise NotData(f"not data: an array of {value.dtype}")
+            if len(self._buffers) == MAX_ARRAYS:
+                raise NotData(f"not data: more than {MAX_ARRAYS} arrays")
             self._buffers.append(value)
             if value.ndim == 1:
                 return msgspec.msgpack.Ext(_ARRAY, _VECTOR.pack(index, 1, value.shape[0]))
@@ -83,17 +93,21 @@ class Decoder:
     def __init__(self) -> None:
         self._unpacker = msgspec.msgpack.Decoder(ext_hook=self._array)
         self._buffers = memoryview(b"")
-        self._next = 0
+        self._next = self._arrays = 0
 
     def decode(self, structured: bytes | memoryview, buffers: bytes | memoryview) -> Any:
         """Return the value; its arrays share the memory of ``buffers`` and nothing else.
 
         Raises NotData.
         """
-        self._buffers, self._next = memoryview(buffers), 0
+        self._buffers, self._next, self._arrays = memoryview(buffers), 0, 0
         try:
-            value = self._unpacker.decode(structured)
-            _check((value,), _DECODABLE, MAX_DEPTH)
+            if len(structured) < _MANY_OBJECTS_BYTES:
+                value = self._unpacker.decode(structured)
+            else:
+                with _no_collection():
+                    value = self._unpacker.decode(structured)
+            _check(value, _DECODABLE)
         except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise NotData(f"malformed: {error}") from error
         if _aligned(self._next) != len(self._buffers):
@@ -106,6 +120,9 @@ class Decoder:
         index, dimensions = header[0], header[1]
         if index >= len(_DTYPES) or dimensions > MAX_DIMENSIONS or len(header) != 2 + 8 * dimensions:
             raise NotData("malformed: bad array header")
+        self._arrays += 1
+        if self._arrays > MAX_ARRAYS:
+            raise NotData(f"malformed: more than {MAX_ARRAYS} arrays")
         dtype = _DTYPES[index]
         shape = struct.unpack_from(f"<{dimensions}Q", header, 2)
         count = math.prod(shape)
@@ -140,20 +157,42 @@ _DECODABLE = frozenset({list, dict, np.ndarray}) | _SCALARS
 _CONTAINERS = frozenset({list, tuple, dict})
 
 
-def _check(value: object, allowed: frozenset[type], depth: int) -> None:
-    """Raise NotData unless ``value`` is built of exactly the allowed types (numpy scalars when encoding)."""
-    items = _items(value)
-    kinds = set(map(type, items))
-    for unknown in kinds - allowed:
-        if allowed is _DECODABLE or not issubclass(unknown, np.generic):
-            raise NotData(f"not data: {unknown.__name__}")
-    if kinds.isdisjoint(_CONTAINERS):
-        return
-    if depth == 0:
-        raise NotData(f"not data: nested deeper than {MAX_DEPTH}")
-    for item in items:
-        if type(item) in _CONTAINERS:
-            _check(item, allowed, depth - 1)
+def _check(value: object, allowed: frozenset[type]) -> None:
+    """Raise NotData unless ``value`` is built of exactly the allowed types (numpy scalars when encoding).
+
+    Level by level, so that neither the stack nor the work grows beyond what is counted here.
+    """
+    level: Sequence[object] = ((value,),)
+    containers = 0
+    for _ in range(MAX_DEPTH + 1):
+        inner: list[object] = []
+        for container in level:
+            items = _items(container)
+            kinds = set(map(type, items))
+            for unknown in kinds - allowed:
+                if allowed is _DECODABLE or not issubclass(unknown, np.generic):
+                    raise NotData(f"not data: {unknown.__name__}")
+            if not kinds.isdisjoint(_CONTAINERS):
+                inner += [item for item in items if type(item) in _CONTAINERS]
+                if containers + len(inner) > MAX_CONTAINERS:
+                    raise NotData(f"not data: more than {MAX_CONTAINERS} lists and dictionaries (use numpy arrays)")
+        if not inner:
+            return
+        containers += len(inner)
+        level = inner
+    raise NotData(f"not data: nested deeper than {MAX_DEPTH}")
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the collector of cycles, which there are none of, from looking at each new object again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _items(container: Any) -> Collection[Any]:

@@ -63,6 +63,8 @@ def _remove(path: str, folder: str) -> None:
     grows with the depth that a program chose.
     """
     waiting, numbers = [path], count()
+    # Not to be foreseen: a program could have made a folder of that name, which nothing can be renamed to.
+    prefix = f"{folder}/.removed-{os.urandom(8).hex()}"
     while waiting:
         path = waiting.pop()
         if not os.path.isdir(path) or os.path.islink(path):
@@ -71,7 +73,7 @@ def _remove(path: str, folder: str) -> None:
         os.chmod(path, 0o700)
         for entry in list(_entries(path)):
             if entry.is_dir(follow_symlinks=False):
-                moved = f"{folder}/.removed-{os.getpid()}-{next(numbers)}"
+                moved = f"{prefix}-{next(numbers)}"
                 os.chmod(entry.path, 0o700)
                 os.rename(entry.path, moved)
                 waiting.append(moved)

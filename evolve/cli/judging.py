@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from evolve import wiring
 from evolve.cli.options import as_json, json_option
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import Problem, Stage, complete_program
-from evolve.errors import ConfigurationError
+from evolve.errors import ConfigurationError, nearest
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Executor
 from evolve.paths import bundled
+from evolve.redteam.attack import Attack, bundled_attacks
+from evolve.redteam.program import takes_attacks
+from evolve.redteam.ruling import Result, Ruling
+from evolve.redteam.suite import exploits_of, run_suite
 from evolve.terminal import table_of
 
 param_option = click.option(
@@ -56,12 +64,24 @@ def eval_(
 
 @click.command()
 @click.argument("problem")
+@click.option("--redteam", is_flag=True, help="Run a suite of hostile programs against it instead.")
+@click.option("--only", metavar="PATTERN", help="With --redteam: only attacks of this name, e.g. `reach/*`.")
 @param_option
 @set_option
 @json_option
-def check(problem: str, params: tuple[str, ...], overrides: tuple[str, ...], json_: bool) -> None:
-    """Load PROBLEM, score its seed twice, its baselines, and its exploits (which must not score)."""
+def check(
+    problem: str, redteam: bool, only: str | None, params: tuple[str, ...], overrides: tuple[str, ...], json_: bool
+) -> None:
+    """Load PROBLEM, score its seed twice, its baselines, and its exploits (which must not score).
+
+    With --redteam, run hostile programs against its judge and the sandbox, the problem's own exploits
+    among them, and say of each how it ended; exit code 0 if all were contained.
+    """
     loaded = wiring.load_problem(problem, _params(params))
+    if only is not None and not redteam:
+        raise ConfigurationError("--only chooses attacks: it needs --redteam.")
+    if redteam:
+        sys.exit(_redteam(loaded, overrides, only or "*", json_))
     work = _check_work(loaded)
     executor = _executor(loaded, overrides)
     judged = asyncio.run(_judge_all(loaded, executor, [(item.files, item.stage) for item in work]))
@@ -136,6 +156,70 @@ def _noise(problem: Problem, stage: str, first: Evaluation, again: Evaluation) -
         if one is not None and two is not None and one != two:
             noisy.append(f"{name} is noisy at stage {stage}: the same seed scored {one!r} and {two!r}.")
     return noisy
+
+
+# ── hostile programs ──────────────────────────────────────────────────────────────────────────
+_STYLES = {
+    Ruling.CONTAINED: "green",
+    Ruling.BREACH: "bold red",
+    Ruling.INCONCLUSIVE: "yellow",
+    Ruling.REPLACED: "yellow",
+}
+
+
+def _redteam(problem: Problem, overrides: Sequence[str], only: str, json_: bool) -> int:
+    """Run the attacks that ``only`` selects; return the exit code."""
+    config = wiring.configure([f"problem={wiring.quoted(problem.name)}", *overrides])
+    applicable = bundled_attacks() if takes_attacks(problem) else []
+    attacks = [attack for attack in (*applicable, *exploits_of(problem)) if attack.matches(only)]
+    if not attacks and takes_attacks(problem):
+        raise ConfigurationError(f"No attack is called {only!r}. {nearest(only, (a.name for a in applicable))}")
+    results = asyncio.run(_attacked(problem, config, attacks, json_)) if attacks else []
+    findings = [result for result in results if result.ruling is not Ruling.CONTAINED]
+    if not json_:
+        _print_results(results, findings)
+    if not takes_attacks(problem):
+        said = f"The attacks are Python; {problem.entry} is not, so none of them could be tried on {problem.name!r}."
+        click.echo(f"{said} Only its exploits were.", err=True)
+        return 1
+    return 1 if findings else 0
+
+
+async def _attacked(problem: Problem, config: wiring.Config, attacks: Sequence[Attack], json_: bool) -> list[Result]:
+    results = []
+    with Console(stderr=True, quiet=json_).status("") as status:
+        suite = run_suite(problem, lambda copy: wiring.build_sandbox(config, copy), attacks)
+        async with contextlib.aclosing(suite):
+            async for result in suite:
+                results.append(result)
+                status.update(f"{len(results)} of {len(attacks)} attacks; last: {result.attack}")
+                if json_:
+                    click.echo(as_json(asdict(result)))
+    return results
+
+
+def _print_results(results: Sequence[Result], findings: Sequence[Result]) -> None:
+    table = Table("family", "attack", "tried", "ended", "verdict", box=None, padding=(0, 2, 0, 0))
+    for result in results:
+        ruling = Text(str(result.ruling), _STYLES[result.ruling])
+        name = result.attack.partition("/")[2]
+        table.add_row(str(result.family), Text(name), Text(result.tried), Text(_ended(result)), ruling)
+    console = Console()
+    console.print(table)
+    for result in findings:
+        for why in result.why:
+            console.print(Text(f"{result.ruling} {result.attack}: {why}"), soft_wrap=True)
+    counts = {ruling: sum(result.ruling is ruling for result in results) for ruling in Ruling}
+    said = ", ".join(f"{count} {ruling}" for ruling, count in counts.items() if count)
+    console.print(f"{len(results)} attacks: {said or 'none'}.", highlight=False)
+
+
+def _ended(result: Result) -> str:
+    """Return the outcome, with how many tries were refused and what the last of them were."""
+    if not result.held:
+        return result.ended
+    refused = textwrap.shorten("; ".join(result.held), 90, placeholder=" ...")
+    return f"{result.ended}; {len(result.held)} refused: {refused}"
 
 
 def _params(pairs: Sequence[str]) -> dict[str, object]:

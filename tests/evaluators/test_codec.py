@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import struct
 from typing import Any
 
@@ -11,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from evaluators.codec import Decoder, Encoder, NotData, contents, pack_column, unpack_column
+from evaluators.codec import (
+    MAX_ARRAYS,
+    MAX_CONTAINERS,
+    Decoder,
+    Encoder,
+    NotData,
+    contents,
+    pack_column,
+    unpack_column,
+)
 
 SCALARS = (
     st.none()
@@ -160,6 +170,37 @@ def test_columns_come_back(values: list[Any]) -> None:
 def test_a_column_of_vectors_travels_as_one() -> None:
     _, arrays = Encoder().encode(pack_column([np.ones(n) for n in range(1, 50)]))
     assert len(arrays) == 1
+
+
+def array_of(item: bytes, count: int) -> bytes:
+    return b"\xdd" + struct.pack(">I", count) + item * count
+
+
+@pytest.mark.parametrize("item", [b"\x90", b"\x80", b"\x91\x01", b"\x81\xa1k\x01"], ids=repr)
+def test_more_containers_than_anybody_needs_are_refused(item: bytes) -> None:
+    at_most = array_of(item, MAX_CONTAINERS - 1)
+    assert len(Decoder().decode(at_most, b"")) == MAX_CONTAINERS - 1
+    with pytest.raises(NotData, match="lists and dictionaries"):
+        Decoder().decode(array_of(item, MAX_CONTAINERS), b"")
+
+
+def test_more_arrays_than_anybody_needs_are_refused() -> None:
+    assert len(Decoder().decode(array_of(extension(11, 0), MAX_ARRAYS), b"")) == MAX_ARRAYS
+    with pytest.raises(NotData, match="arrays"):
+        Decoder().decode(array_of(extension(11, 0), MAX_ARRAYS + 1), b"")
+
+
+def test_a_structure_that_unfolds_without_end_is_refused_before_it_does() -> None:
+    unfolding: list[Any] = []
+    for _ in range(20):
+        unfolding = [unfolding] * 100
+    with pytest.raises(NotData, match="lists and dictionaries"):
+        transmitted(unfolding)
+
+
+def test_decoding_leaves_the_collector_as_it_was() -> None:
+    Decoder().decode(array_of(b"\x90", 100_000), b"")
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(

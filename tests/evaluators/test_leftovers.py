@@ -35,6 +35,13 @@ def test_depth_is_no_obstacle(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_no_name_that_a_program_can_choose_is_in_the_way(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f".removed-{os.getpid()}-{number}" / "inside" / "deeper").mkdir(parents=True)
+    assert Cleaner([str(tmp_path)], uid=-1).clean()
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_cleaned_is_reported(tmp_path: Path) -> None:
     assert not Cleaner([str(tmp_path / "missing")], uid=-1).clean()
 

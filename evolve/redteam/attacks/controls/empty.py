@@ -1,0 +1,5 @@
+"""A program without any code.
+
+Expected: crashed, invalid, worse
+"""
+no_seed()

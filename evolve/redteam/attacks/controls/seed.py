@@ -1,0 +1,4 @@
+"""The seed itself: every comparison rests on it.
+
+Expected: as seed
+"""
