@@ -86,7 +86,11 @@ class Box:
             "cap_drop": ["ALL"],
             "cap_add": list(_CAPABILITIES),
             "security_opt": ["no-new-privileges:true", f"seccomp={_seccomp_profile()}"],
-            "tmpfs": {"/tmp": _tmpfs(limits.scratch_mb), "/dev/shm": _tmpfs(min(limits.scratch_mb, _SHARED_MEMORY_MB))},
+            "tmpfs": {
+                "/tmp": _tmpfs(limits.scratch_mb),
+                "/dev/shm": _tmpfs(min(limits.scratch_mb, _SHARED_MEMORY_MB)),
+                "/dev/mqueue": "ro,nosuid,nodev,noexec,size=4k,mode=000",
+            },
             # limits
             "mem_limit": memory,
             "memswap_limit": memory,
