@@ -27,8 +27,9 @@ Each protocol has one conformance suite under ``tests/conformance`` that every i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -38,9 +39,12 @@ from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Attempt,
+    CallState,
     Choice,
     Completion,
     Event,
+    Lesson,
+    Message,
     Placement,
     Record,
     Request,
@@ -178,23 +182,75 @@ class Search(Protocol):
 
 
 # ── the mutation ──────────────────────────────────────────────────────────────────────────────
+class Tier(StrEnum):
+    """What a member of an ensemble is for."""
+
+    CHEAP = "cheap"
+    """Most edits."""
+    STRONG = "strong"
+    """Seeding, breaking stagnation, drawing lessons."""
+
+
+Report = Callable[[CallState, str, str, float], None]
+"""Told of each transition of a call: state, model, detail, cost in dollars."""
+
+
+def tell_nobody(state: CallState, model: str, detail: str, cost_usd: float) -> None:
+    """A Report that is not interested."""
+
+
 class LanguageModel(Protocol):
     """Answers prompts. One call, one answer with its cost."""
 
     name: str
 
-    def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
-        """Return the complete request for (role, content) messages, with this model's settings."""
+    def request(self, messages: Sequence[Message], call: int = 0) -> Request:
+        """Return the complete request for messages, with this model's settings."""
 
     async def ready(self) -> None:
         """Raise ConfigurationError when requests cannot be sent at all (no key, no price); sends none."""
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Send a request. Raises ModelError when it failed for good (retries are inside), and
-        ConfigurationError as ready does."""
+        ConfigurationError as ready does. The completion's cost includes every answer that was paid
+        for on the way."""
 
     async def close(self) -> None:
         """Release connections; may be called twice, and the model may be used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A model of an ensemble: what it is for, and its share among those of its tier."""
+
+    model: LanguageModel
+    tier: Tier = Tier.CHEAP
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An earlier attempt on the same parent that did not help, for the next one to avoid.
+
+    ``cause`` is the code of a rejection, or the outcome of the evaluation; ``worse`` for a valid
+    program that scored no better.
+    """
+
+    step: int
+    operator: str
+    cause: str
+    detail: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of a lineage: what was changed, and what it did to the objectives (gains, higher is better)."""
+
+    step: int
+    summary: str
+    before: tuple[float, ...]
+    after: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +271,9 @@ class Context:
         problem: what is searched.
         parent: the program to change.
         inspirations: other good programs, best first.
+        failures: what was tried on this parent before and did not help, the latest first.
+        lineage: how the parent came about, the oldest change first.
+        lessons: what the prompt is to show: at most one instruction, some insights.
         rng: the only source of randomness; derived from (run seed, step).
         model: the model to ask, or None in a keyless run. Its calls are recorded, and a call that
             was already paid for is answered from the record.
@@ -226,14 +285,22 @@ class Context:
     inspirations: Sequence[Exhibit]
     rng: np.random.Generator
     model: LanguageModel | None = None
+    failures: Sequence[Failure] = ()
+    lineage: Sequence[Change] = ()
+    lessons: Sequence[Lesson] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an operator made: the files of the new program, and a JSON-able account of how."""
+    """What an operator made: the files of the new program, and a JSON-able account of how.
+
+    ``detail["summary"]`` is a sentence on what was changed and why, if the operator has one.
+    ``lessons`` are what it learned; a draft with lessons and no files makes no program.
+    """
 
     files: Mapping[str, str]
     detail: Mapping[str, object] = field(default_factory=dict)
+    lessons: tuple[Lesson, ...] = ()
 
 
 class Operator(Protocol):
@@ -252,6 +319,14 @@ class Operator(Protocol):
 
     def observe(self, scored: Scored, program: Program | None) -> None:
         """Learn how an attempt ended, whoever proposed it. ``program`` carries no files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Who makes the next proposal: an operator and, if it asks one, the name of a model."""
+
+    operator: str
+    model: str = ""
 
 
 # ── the evaluation ────────────────────────────────────────────────────────────────────────────

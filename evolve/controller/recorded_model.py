@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evolve.controller.journal import Journal
-from evolve.domain.proposal import Completed, Completion, Prompted, Request
-from evolve.interfaces import LanguageModel
+from evolve.domain.proposal import Completed, Completion, Message, Prompted, Request
+from evolve.interfaces import LanguageModel, Report, tell_nobody
 from evolve.llm.requests import request_hash
 
 
@@ -28,7 +28,7 @@ class RecordedModel:
         self._step = step
         self._paid = paid
 
-    def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
+    def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         """Return the request the wrapped model would send."""
         return self._model.request(messages, call)
 
@@ -36,7 +36,7 @@ class RecordedModel:
         """See LanguageModel.ready."""
         await self._model.ready()
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Answer from the record, or ask and record. Raises ModelError."""
         key = request_hash(request)
         if key in self._paid:

@@ -13,9 +13,9 @@ from evolve.controller.attempt import CHOOSING, context_for, step_rng
 from evolve.controller.exhibits import Exhibits, scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import SEED_STEP, fingerprint
-from evolve.domain.proposal import Attempt, Completion, Request
+from evolve.domain.proposal import Attempt, Completion, Message, Request
 from evolve.errors import ModelError, ProposalRejected
-from evolve.interfaces import LanguageModel, Search, Store
+from evolve.interfaces import LanguageModel, Report, Search, Store, tell_nobody
 from evolve.llm.requests import request_hash
 from evolve.mutation.mix import OperatorMix
 
@@ -38,14 +38,14 @@ class _OnRecord:
         self._model = model
         self._paid = paid
 
-    def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
+    def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         """Return the request the run's model would have sent."""
         return self._model.request(messages, call)
 
     async def ready(self) -> None:
         """The record can always be read."""
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Return the recorded answer. Raises ModelError when this was never answered."""
         key = request_hash(request)
         if key not in self._paid:

@@ -67,6 +67,8 @@ class Scored:
         per_instance: scores by instance, for searches that keep winners per instance.
         cost_usd: money the attempt cost.
         seconds: evaluation time.
+        model: name of the member of the ensemble that was asked; empty for none.
+        lessons: ids of the lessons its prompt showed.
     """
 
     step: int
@@ -79,6 +81,8 @@ class Scored:
     per_instance: Mapping[str, float] = field(default_factory=dict)
     cost_usd: float = 0.0
     seconds: float = 0.0
+    model: str = ""
+    lessons: tuple[int, ...] = ()
 
     @property
     def valid(self) -> bool:

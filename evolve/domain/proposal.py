@@ -3,15 +3,16 @@
 The records of this module are the durable states of design: each is committed before the next
 begins, so that a crash loses only work in flight::
 
-    Selected -> (Prompted -> Completed)* -> Applied -> Evaluated* -> Finished
-                                        \\-> Finished(rejected, with a cause)
+    Selected -> (Prompted -> Called* -> Completed)* -> Applied -> Evaluated* -> Finished
+                                                   \\-> Learned -> Finished(rejected, cause lesson)
+                                                   \\-> Finished(rejected, with a cause)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
@@ -38,12 +39,68 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A proposal was started. ``finished_before`` is how many attempts the search had been told of."""
+    """A proposal was started.
+
+    Args:
+        step: the attempt.
+        choice: parent, inspirations, island.
+        operator: its name.
+        finished_before: how many attempts the search had been told of.
+        model: name of the ensemble's member that is asked; empty for operators that ask none.
+        lessons: ids of the lessons that the prompt shows; what earns or loses them credit.
+    """
 
     step: int
     choice: Choice
     operator: str
     finished_before: int
+    model: str = ""
+    lessons: tuple[int, ...] = ()
+
+
+# ── what was learned ──────────────────────────────────────────────────────────────────────────
+class LessonKind(StrEnum):
+    """What a lesson is for."""
+
+    INSIGHT = "insight"
+    """A finding about the problem, shown to operators."""
+    INSTRUCTION = "instruction"
+    """A variant of how the model is told to work; it competes with the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A short text drawn from evidence, which prompts may show.
+
+    Args:
+        id: ``step * LESSONS_PER_STEP + index`` of the attempt that drew it; unique in the run.
+        kind: what it is for.
+        text: what it says.
+        parents: ids of the lessons it was made from.
+        evidence: steps of the attempts it rests on.
+        confidence: 0 to 1, as its author stated it; what it earned since is not kept here.
+        expires_after: finished attempts after which it is shown no more; None for never.
+    """
+
+    id: int
+    kind: LessonKind
+    text: str
+    parents: tuple[int, ...] = ()
+    evidence: tuple[int, ...] = ()
+    confidence: float = 0.5
+    expires_after: int | None = None
+
+
+LESSONS_PER_STEP = 16
+
+
+# ── model calls ───────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image in a prompt; ``media_type`` is ``image/png`` or another that models read."""
+
+    media_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +109,25 @@ class Message:
 
     role: str
     content: str
+    pictures: tuple[Picture, ...] = ()
+
+
+class CallState(StrEnum):
+    """Where a model call is. A call ends VALIDATED or FAILED."""
+
+    QUEUED = "queued"
+    """Waiting for its turn under the limits on rate and concurrency."""
+    SENT = "sent"
+    BACKOFF = "backoff"
+    """Waiting before it is sent again."""
+    FALLBACK = "fallback"
+    """Another member of the ensemble is asked instead."""
+    ANSWERED = "answered"
+    """An answer arrived and was paid for; whether it is usable is not known yet."""
+    REASKED = "reasked"
+    """The answer was unusable in a way that asking again may mend."""
+    VALIDATED = "validated"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +161,26 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """A model call changed its state.
+
+    Args:
+        step, request_hash: the call.
+        state: what it is in now.
+        model: who is asked.
+        detail: the reason in words: an error, a wait, what is wrong with an answer.
+        cost_usd: what this transition cost; only answers cost.
+    """
+
+    step: int
+    request_hash: str
+    state: CallState
+    model: str
+    detail: str = ""
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Prompted:
     """A model call is about to be sent."""
 
@@ -95,11 +191,19 @@ class Prompted:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A model call was answered and paid for."""
+    """A model call was answered and paid for; its cost includes answers that were thrown away on the way."""
 
     step: int
     request_hash: str
     completion: Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The proposal drew lessons."""
+
+    step: int
+    lessons: tuple[Lesson, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +252,7 @@ class Event:
     data: Mapping[str, object]
 
 
-Record = Selected | Prompted | Completed | Applied | Evaluated | Finished | Event
+Record = Selected | Prompted | Called | Completed | Learned | Applied | Evaluated | Finished | Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +269,7 @@ class Attempt:
     finished: Finished
     cost_usd: float
     fingerprint: str = ""
+    lessons: tuple[Lesson, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

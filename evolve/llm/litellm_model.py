@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from evolve.domain.proposal import Completion, Message, Request
 from evolve.errors import ConfigurationError, ModelError
+from evolve.interfaces import Report, tell_nobody
 from evolve.llm.openai_client import Answer, CallFailed, OpenAiClient, storable
 from evolve.llm.prices import Price, listed_price
 
@@ -74,9 +75,9 @@ class LiteLlmModel:
         """Whether completions carry real costs. Settled by the first call; False for an unpriced local model."""
         return self._price is not None
 
-    def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
-        """Return the complete request for (role, content) messages."""
-        return Request(self.name, tuple(Message(role, content) for role, content in messages), self._settings, call)
+    def request(self, messages: Sequence[Message], call: int = 0) -> Request:
+        """Return the complete request for messages."""
+        return Request(self.name, tuple(messages), self._settings, call)
 
     async def ready(self) -> None:
         """Settle price and key. Raises ConfigurationError that names the setting or variable that is missing."""
@@ -90,7 +91,7 @@ class LiteLlmModel:
             self._check_provider(litellm)
         self._litellm = litellm
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Send a request. Raises ModelError when it failed for good, ConfigurationError before it was sent."""
         await self.ready()
         started = time.monotonic()

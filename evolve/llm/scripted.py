@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 
-from evolve.domain.proposal import Completion, Message, Request
+from evolve.domain.proposal import CallState, Completion, Message, Request
 from evolve.errors import ConfigurationError
+from evolve.interfaces import Report, tell_nobody
 
 _CHARS_PER_TOKEN = 4
 
@@ -37,16 +38,18 @@ class ScriptedModel:
         self._cost_usd = cost_usd
         self._finish_reason = finish_reason
 
-    def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
-        """Return the request for (role, content) messages; a script has no settings."""
-        return Request(self.name, tuple(Message(role, content) for role, content in messages), {}, call)
+    def request(self, messages: Sequence[Message], call: int = 0) -> Request:
+        """Return the request for messages; a script has no settings."""
+        return Request(self.name, tuple(messages), {}, call)
 
     async def ready(self) -> None:
         """A script can always be read."""
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Return the next answer."""
+        report(CallState.SENT, self.name, "", 0.0)
         text = self._answer(request)
+        report(CallState.ANSWERED, self.name, self._finish_reason, self._cost_usd)
         asked = sum(len(message.content) for message in request.messages)
         return Completion(
             text=text,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evolve.domain.proposal import Completion
+from evolve.domain.proposal import Completion, Message
 from evolve.errors import ConfigurationError, ProposalRejected
 from evolve.interfaces import Context
 from evolve.mutation.fences import answer_lines, is_fence
@@ -12,7 +12,7 @@ from evolve.mutation.fences import answer_lines, is_fence
 _LONGEST_SUMMARY = 200
 
 
-async def ask(context: Context, messages: Sequence[tuple[str, str]]) -> Completion:
+async def ask(context: Context, messages: Sequence[Message]) -> Completion:
     """Send a prompt to the context's model.
 
     Raises ModelError, ConfigurationError without a model, and ProposalRejected with truncated or

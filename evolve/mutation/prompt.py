@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evolve.domain.blocks import editable_regions, has_markers, split_lines, without_ending
 from evolve.domain.problem import Problem
+from evolve.domain.proposal import Message
 from evolve.errors import ConfigurationError
 from evolve.interfaces import Context, Exhibit
 from evolve.mutation.fences import fence_for
@@ -80,8 +81,8 @@ class PromptBuilder:
         self._max_feedback_chars, self._max_artifact_chars = max_feedback_chars, max_artifact_chars
         self._environment: jinja2.Environment | None = None
 
-    def messages(self, kind: Literal["diff", "rewrite"], context: Context) -> tuple[tuple[str, str], ...]:
-        """Return the (role, content) messages. Raises ConfigurationError that names a faulty template."""
+    def messages(self, kind: Literal["diff", "rewrite"], context: Context) -> tuple[Message, ...]:
+        """Return the messages. Raises ConfigurationError that names a faulty template."""
         problem, parent = context.problem, context.parent
         program = ProgramView(tuple(_files(problem, parent)), _scores(problem, parent, _MOST_OTHER_METRICS))
         feedback = clip(parent.evaluation.feedback.strip(), self._max_feedback_chars)
@@ -101,7 +102,7 @@ class PromptBuilder:
             "fence": fence_for(*shown, feedback, *artifacts.values()),
             "marker_width": marker_width(parent.program.files),
         }
-        return (("system", self._render("system.j2", values)), ("user", self._render("user.j2", values)))
+        return tuple(Message(role, self._render(f"{role}.j2", values)) for role in ("system", "user"))
 
     def _render(self, name: str, values: Mapping[str, object]) -> str:
         import jinja2
