@@ -254,6 +254,28 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a lesson has earned: over ``shown`` attempts (recent ones count most) that showed it, the mean
+    percentile of their results among those of attempts by the same operator. 0.5 is no effect."""
+
+    lesson: Lesson
+    shown: float
+    percentile: float
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The recent past of a run, for operators that draw lessons from it; the latest first.
+
+    ``changes`` helped, ``failures`` did not, ``standings`` are the lessons there are.
+    """
+
+    changes: Sequence[Change] = ()
+    failures: Sequence[Failure] = ()
+    standings: Sequence[Standing] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Exhibit:
     """A program shown to an operator, with what is known of it."""
 
@@ -274,6 +296,7 @@ class Context:
         failures: what was tried on this parent before and did not help, the latest first.
         lineage: how the parent came about, the oldest change first.
         lessons: what the prompt is to show: at most one instruction, some insights.
+        digest: the recent past, for operators that draw lessons; None for all others.
         rng: the only source of randomness; derived from (run seed, step).
         model: the model to ask, or None in a keyless run. Its calls are recorded, and a call that
             was already paid for is answered from the record.
@@ -288,6 +311,7 @@ class Context:
     failures: Sequence[Failure] = ()
     lineage: Sequence[Change] = ()
     lessons: Sequence[Lesson] = ()
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
