@@ -121,7 +121,7 @@ class Replay:
     def _ask(self, attempt: Attempt) -> Difference | None:
         rng = step_rng(self._seed, attempt.selected.step, CHOOSING)
         choice = self._search.ask(rng)
-        operator = self._operators.choose(rng).name
+        operator = self._operators.choose(rng).operator
         recorded = (attempt.selected.choice, attempt.selected.operator)
         if (choice, operator) != recorded:
             return Difference(attempt.selected.step, "selection", str(recorded), str((choice, operator)))
