@@ -48,7 +48,9 @@ DEAR = Member(ScriptedModel(["x"], name="dear"), Tier.CHEAP)
 STRONG = Member(ScriptedModel(["x"], name="strong"), Tier.STRONG)
 
 
-def mix(weights: Mapping[str, float], members: Sequence[Member] = (CHEAP, DEAR), strong: Sequence[str] = ()) -> OperatorMix:
+def mix(
+    weights: Mapping[str, float], members: Sequence[Member] = (CHEAP, DEAR), strong: Sequence[str] = ()
+) -> OperatorMix:
     """Return a mix of the named operators; ``syntax`` and ``tune`` ask no model."""
     operators = [Named(name, needs_model=name not in ("syntax", "tune")) for name in weights]
     return OperatorMix(operators, weights, keyless=False, members=members, strong=strong)
@@ -121,7 +123,9 @@ class Always:
         """Nothing is learned."""
 
 
-def per_dollar(policies: Callable[[], Chooser], world: World, seeds: int, budget_usd: float, steps: int = 2000) -> float:
+def per_dollar(
+    policies: Callable[[], Chooser], world: World, seeds: int, budget_usd: float, steps: int = 2000
+) -> float:
     """Return improvements per dollar over all seeds."""
     runs = [play(policies(), world, seed, budget_usd=budget_usd, steps=steps) for seed in range(seeds)]
     return sum(run.improvements for run in runs) / sum(run.cost_usd for run in runs)
