@@ -39,6 +39,7 @@ from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Attempt,
+    Called,
     CallState,
     Choice,
     Completion,
@@ -142,6 +143,10 @@ class Store(Protocol):
 
     def requests(self, run: str, step: int) -> Sequence[tuple[Request, Completion | None]]:
         """Return the model calls of a step in the order sent."""
+
+    def calls(self, run: str, step: int) -> Sequence[tuple[float, Called]]:
+        """Return (seconds since the epoch, transition) of the model calls of a step: call by call in
+        the order sent, each in the order in which it happened."""
 
     def close(self) -> None:
         """Release files and connections."""

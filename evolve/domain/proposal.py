@@ -166,6 +166,8 @@ class Called:
 
     Args:
         step, request_hash: the call.
+        number: 0, 1, 2, ... for the transitions of one call under one lease; a call that is resumed
+            after a crash begins again with 0. What tells a repeated write from a repeated backoff.
         state: what it is in now.
         model: who is asked.
         detail: the reason in words: an error, a wait, what is wrong with an answer.
@@ -174,6 +176,7 @@ class Called:
 
     step: int
     request_hash: str
+    number: int
     state: CallState
     model: str
     detail: str = ""
