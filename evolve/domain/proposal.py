@@ -149,7 +149,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered, and what it cost."""
+    """What a model answered, and what it cost.
+
+    ``fault`` is the code of what makes it unusable before anyone has looked for the wanted format
+    (``truncated``, ``empty_answer``, ``refused``, ``degenerate``, ``echo``), empty if nothing does.
+    """
 
     text: str
     model: str
@@ -158,6 +162,7 @@ class Completion:
     completion_tokens: int
     cost_usd: float
     seconds: float
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -348,6 +348,7 @@ def _completion(row: Row[Any], contents: Mapping[bytes, bytes]) -> Completion | 
         completion_tokens=row.completion_tokens,
         cost_usd=row.cost_usd,
         seconds=row.seconds,
+        fault=row.fault or "",
     )
 
 

@@ -148,6 +148,7 @@ completions = Table(
     Column("completion_tokens", Integer),
     Column("cost_usd", Double),
     Column("seconds", Double),
+    Column("fault", String),
     UniqueConstraint("run", "step", "request_hash"),
     _of_proposal(),
 )

@@ -42,7 +42,7 @@ from evolve.store.tables import (
 
 Row = tuple[Any, ...]
 
-_ANSWER = ("response", "model", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "seconds")
+_ANSWER = ("response", "model", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "seconds", "fault")
 _ENDING = ("sequence", "outcome", "cause", "detail", "placement", "cell", "finished_at")
 _LEFT_OUT = {"key", *_ANSWER, *_ENDING} - {"model"}
 _INSERTED = {  # parents first, for their foreign keys
@@ -229,7 +229,7 @@ class Batch:
         answer = record.completion
         blob = self._blob(encode(answer.text))
         tokens = (answer.prompt_tokens, answer.completion_tokens)
-        values = (blob, answer.model, answer.finish_reason, *tokens, answer.cost_usd, answer.seconds)
+        values = (blob, answer.model, answer.finish_reason, *tokens, answer.cost_usd, answer.seconds, answer.fault)
         self._answers.append((*values, self._run, record.step, record.request_hash))
 
     def _applied(self, record: Applied) -> None:

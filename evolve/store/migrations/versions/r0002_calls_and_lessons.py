@@ -15,6 +15,7 @@ def upgrade() -> None:
     # Added in place: a copy of the table would take minutes in a long run's file.
     op.add_column("proposals", sa.Column("model", sa.String(), server_default="", nullable=False))
     op.add_column("proposals", sa.Column("lessons", sa.String(), server_default="", nullable=False))
+    op.add_column("completions", sa.Column("fault", sa.String(), nullable=True))
     _calls()
     _lessons()
 
