@@ -39,6 +39,7 @@ from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Attempt,
+    Called,
     CallState,
     Choice,
     Completion,
@@ -143,6 +144,10 @@ class Store(Protocol):
     def requests(self, run: str, step: int) -> Sequence[tuple[Request, Completion | None]]:
         """Return the model calls of a step in the order sent."""
 
+    def calls(self, run: str, step: int) -> Sequence[tuple[float, Called]]:
+        """Return (seconds since the epoch, transition) of the model calls of a step: call by call in
+        the order sent, each in the order in which it happened."""
+
     def close(self) -> None:
         """Release files and connections."""
 
@@ -200,9 +205,20 @@ def tell_nobody(state: CallState, model: str, detail: str, cost_usd: float) -> N
 
 
 class LanguageModel(Protocol):
-    """Answers prompts. One call, one answer with its cost."""
+    """Answers prompts. One call, one answer with its cost.
+
+    What it can be shown is a function of its settings, so that prompts can be made again from the
+    record: ``context_tokens`` is the longest prompt, None where it is not known; ``sees`` says
+    whether it reads pictures.
+    """
 
     name: str
+
+    @property
+    def context_tokens(self) -> int | None: ...
+
+    @property
+    def sees(self) -> bool: ...
 
     def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         """Return the complete request for messages, with this model's settings."""
@@ -213,7 +229,7 @@ class LanguageModel(Protocol):
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Send a request. Raises ModelError when it failed for good (retries are inside), and
         ConfigurationError as ready does. The completion's cost includes every answer that was paid
-        for on the way."""
+        for on the way; one with a ``fault`` is all there is to show for it."""
 
     async def close(self) -> None:
         """Release connections; may be called twice, and the model may be used again."""

@@ -35,6 +35,8 @@ class _OnRecord:
 
     def __init__(self, model: LanguageModel, paid: Mapping[str, Completion]) -> None:
         self.name = model.name
+        self.context_tokens = model.context_tokens
+        self.sees = model.sees
         self._model = model
         self._paid = paid
 

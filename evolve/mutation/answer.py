@@ -10,24 +10,45 @@ from evolve.interfaces import Context
 from evolve.mutation.fences import answer_lines, is_fence
 
 _LONGEST_SUMMARY = 200
+_DETAILS = {
+    "truncated": "the answer was cut off after {tokens} tokens; raise llm.max_tokens.",
+    "empty_answer": "the model said nothing (finish_reason {reason!r}).",
+    "refused": "the model declined (finish_reason {reason!r}): {text}",
+    "degenerate": "the answer fell into a loop: {text}",
+    "echo": "the answer repeats the prompt.",
+    "interrupted": "the run was cut off while an unusable answer was asked for again.",
+}
 
 
 async def ask(context: Context, messages: Sequence[Message]) -> Completion:
     """Send a prompt to the context's model.
 
-    Raises ModelError, ConfigurationError without a model, and ProposalRejected with truncated or
-    empty_answer when there is nothing to read.
+    Raises ModelError, ConfigurationError without a model, and ProposalRejected with the completion's
+    fault as cause when there is nothing to read.
     """
     if context.model is None:
         raise ConfigurationError("This operator asks a model, and the run has none. Choose one with llm=single.")
     completion = await context.model.complete(context.model.request(messages))
-    if completion.finish_reason == "length":
-        spent = completion.completion_tokens
-        raise ProposalRejected("truncated", f"the answer was cut off after {spent} tokens; raise llm.max_tokens.")
-    if not any(line.strip() for line in answer_lines(completion.text)):
-        reason = completion.finish_reason
-        raise ProposalRejected("empty_answer", f"the model said nothing (finish_reason {reason!r}).")
+    fault = _fault(completion)
+    if fault:
+        raise ProposalRejected(fault, _DETAILS.get(fault, "{text}").format_map(_facts(completion)))
     return completion
+
+
+def _fault(completion: Completion) -> str:
+    if completion.fault:
+        return completion.fault
+    if completion.finish_reason == "length":
+        return "truncated"
+    return "" if any(line.strip() for line in answer_lines(completion.text)) else "empty_answer"
+
+
+def _facts(completion: Completion) -> dict[str, object]:
+    return {
+        "tokens": completion.completion_tokens,
+        "reason": completion.finish_reason,
+        "text": completion.text[:_LONGEST_SUMMARY],
+    }
 
 
 def summary(text: str) -> str:
