@@ -33,7 +33,7 @@ _SKETCH = 64
 _BANDS = 4
 _SHINGLE = 4
 _LATEST = 32
-"""Programs of one band that a new one is compared with, the latest first."""
+"""Programs of a bucket that a new one is compared with, the latest first."""
 _FORM_BYTES = 8
 _KEPT_FILES = 256
 _KEPT_WORDS = 65536
@@ -205,7 +205,7 @@ class _Sketcher:
         table = np.unique(mixed)[:, None] * self._factors + self._offsets
         table ^= table >> np.uint32(16)
         smallest: Words = table.min(axis=0)
-        return smallest * np.uint32(0x9E3779B1) >> np.uint32(8)
+        return smallest
 
     def _hash(self, word: str) -> int:
         known = self._known.get(word)
@@ -237,7 +237,9 @@ class _Buckets:
         """Return the latest entries of this key, the last first."""
         found: list[int] = []
         entry = self._heads[key % len(self._heads)]
-        while entry >= 0 and len(found) < _LATEST:
+        for _ in range(_LATEST):  # a bucket may be full of programs of another key
+            if entry < 0:
+                break
             if self._keys[entry] == key:
                 found.append(entry)
             entry = self._before[entry]
