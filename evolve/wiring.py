@@ -30,6 +30,7 @@ from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, SandboxUnavailable, nearest
 from evolve.evaluation import docker_engine
 from evolve.interfaces import Executor, LanguageModel, RunInfo, Sandbox, Search, Store
+from evolve.mutation.context_files import check_context_files
 from evolve.mutation.mix import OperatorMix
 from evolve.mutation.python_analysis import AnalysisCache
 from evolve.paths import bundled
@@ -315,7 +316,7 @@ def build(config: Config) -> Parts:
         problem=problem,
         seed=config["seed"],
         search=build_search(config, problem),
-        operators=build_operators(config, keyless=model is None),
+        operators=build_operators(config, problem, keyless=model is None),
         model=model,
         executor=executor,
         budget=Budget(**budget),
@@ -361,8 +362,9 @@ def build_model(config: Config) -> LanguageModel | None:
     return cast(LanguageModel, _make(config["llm"], "llm")) if "_target_" in config["llm"] else None
 
 
-def build_operators(config: Config, *, keyless: bool) -> OperatorMix:
+def build_operators(config: Config, problem: Problem, *, keyless: bool) -> OperatorMix:
     """Return the operators that have a share."""
+    check_context_files(config["mutation"]["prompt"]["context_files"], problem.folder)
     weights = config["mutation"]["weights"]
     definitions = config["mutation"]["operators"]
     for name, weight in weights.items():

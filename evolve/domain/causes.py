@@ -11,7 +11,7 @@ class Cause(StrEnum):
 
     meaning: str
 
-    def __new__(cls, code: str, meaning: str) -> Self:
+    def __new__(cls, code: str, meaning: str = "") -> Self:
         member = str.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning
@@ -19,7 +19,10 @@ class Cause(StrEnum):
 
     # the call
     MODEL_ERROR = "model_error", "The model call failed for good."
-    PROMPT_TOO_LONG = "prompt_too_long", "The program and the rules alone are more than the model can read; nothing sent."
+    PROMPT_TOO_LONG = (
+        "prompt_too_long",
+        "The program and the rules alone are more than the model can read; nothing sent.",
+    )
     TRUNCATED = "truncated", "The answer was cut off before its end."
     EMPTY_ANSWER = "empty_answer", "The model said nothing."
 

@@ -73,10 +73,7 @@ def _head_and_tail(text: str, kept: int) -> str:
 
 def _snap(text: str, at: int, slack: int) -> int:
     """Move a cut to the nearest line break within ``slack`` (negative: backwards), or off a combining character."""
-    if slack < 0:
-        found = text.rfind("\n", max(0, at + slack), at) + 1
-    else:
-        found = text.find("\n", at, at + slack) + 1
+    found = 1 + (text.rfind("\n", max(0, at + slack), at) if slack < 0 else text.find("\n", at, at + slack))
     if found:
         return found
     while 0 < at < len(text) and (unicodedata.combining(text[at]) or text[at] in _JOINERS or text[at - 1] in _JOINERS):

@@ -20,7 +20,9 @@ def test_every_literal_code_is_listed() -> None:
     assert len(found) > 20
     for path, code in found:
         if isinstance(code, ast.Constant):
-            assert code.value in list(Cause), f"{path}, line {code.lineno}: {code.value!r} is not in evolve.domain.causes"
+            assert code.value in list(Cause), (
+                f"{path}, line {code.lineno}: {code.value!r} is not in evolve.domain.causes"
+            )
 
 
 def test_codes_are_identifiers_and_meanings_are_sentences() -> None:
