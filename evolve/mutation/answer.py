@@ -14,6 +14,7 @@ from evolve.interfaces import Context, Draft
 from evolve.mutation.fences import answer_lines, is_fence
 from evolve.mutation.patch import apply, check_syntax, parse
 from evolve.mutation.prompt import Prompt, PromptBuilder
+from evolve.mutation.quoting import one_line
 from evolve.mutation.rewriting import parse_rewrite
 from evolve.mutation.sections import Style
 
@@ -124,7 +125,7 @@ def summary(text: str) -> str:
         if is_fence(line) or line.startswith(("<<<<<<<", "File:")):
             return ""
         if line.strip():
-            return line.strip()[:_LONGEST_SUMMARY]
+            return one_line(line)[:_LONGEST_SUMMARY]
     return ""
 
 

@@ -46,6 +46,7 @@ class Prompt:
         messages: what is sent.
         tokens: about how long they are, pictures included.
         shortened: sections that are not shown in full, in alphabetical order.
+        squeezed: those that were shortened for the limit on the whole prompt.
         over_budget: sections that are longer than their budget because they are never cut.
         variants: section -> the variant of its template that was drawn, where there were several.
     """
@@ -53,6 +54,7 @@ class Prompt:
     messages: tuple[Message, ...]
     tokens: int
     shortened: tuple[str, ...] = ()
+    squeezed: tuple[str, ...] = ()
     over_budget: tuple[str, ...] = ()
     variants: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,6 +63,8 @@ class Prompt:
         account: dict[str, object] = {}
         if self.shortened:
             account["shortened"] = list(self.shortened)
+        if self.squeezed:
+            account["squeezed"] = list(self.squeezed)
         if self.over_budget:
             account["over_budget"] = list(self.over_budget)
         if self.variants:
@@ -140,12 +144,16 @@ class PromptBuilder:
         parts = {name: self._fitted(drawing, name, scene, self._budgets.get(name)) for name in SECTIONS}
         shown = self._shown_pictures(scene, parts)
         total = sum(part.tokens for part in parts.values()) + sum(map(picture_tokens, shown))
-        total = self._bounded(drawing, scene, parts, total)
+        bounded = self._bounded(drawing, scene, parts, total)
+        squeezed = [name for name in SECTIONS if bounded[name] is not parts[name]]
+        total -= sum(parts[name].tokens - bounded[name].tokens for name in squeezed)
+        parts = bounded
         system, user = self._assembled(drawing, parts)
         return Prompt(
             messages=(Message("system", system), Message("user", user, shown)),
             tokens=total,
             shortened=tuple(sorted(name for name, part in parts.items() if part.cut)),
+            squeezed=tuple(sorted(squeezed)),
             over_budget=tuple(sorted(name for name, part in parts.items() if self._over_budget(name, part))),
             variants=drawing.variants,
         )
@@ -193,24 +201,22 @@ class PromptBuilder:
         part = drawing.part(name, section, scene, Cut())
         if budget is None or part.tokens <= budget or section.whole:
             return replace(part, cut=name == "context" and any(page.count > 1 for page in scene.pages))
-        for items in range(part.items - 1, 0, -1):
-            fewer = drawing.part(name, section, scene, Cut(items))
-            if fewer.tokens <= budget:
-                return replace(fewer, cut=True)
-        return replace(_with_shorter_texts(drawing, name, scene, budget), cut=True)
+        shorter = _with_fewer_items(drawing, name, scene, budget, part.items)
+        return replace(shorter or _with_shorter_texts(drawing, name, scene, budget), cut=True)
 
-    def _bounded(self, drawing: _Drawing, scene: Scene, parts: dict[str, _Part], total: int) -> int:
-        """Shorten sections until the prompt keeps to its limit; return how long it is then."""
-        limit = self._max_prompt_tokens
+    def _bounded(self, drawing: _Drawing, scene: Scene, parts: Mapping[str, _Part], total: int) -> dict[str, _Part]:
+        """Return the sections, shortened so that the prompt keeps to its limit. Raises ProposalRejected."""
+        limit, bounded = self._max_prompt_tokens, dict(parts)
         for name in _SHORTENED_FIRST:
+            before = bounded[name].tokens
             if limit is None or total <= limit:
-                return total
-            before = parts[name].tokens
-            left = max(0, before - (total - limit))
-            parts[name] = replace(self._fitted(drawing, name, scene, left), cut=before > 0)
-            total -= before - parts[name].tokens
+                return bounded
+            if before:
+                left = max(0, before - (total - limit))
+                bounded[name] = replace(self._fitted(drawing, name, scene, left), cut=True)
+                total -= before - bounded[name].tokens
         if limit is None or total <= limit:
-            return total
+            return bounded
         raise ProposalRejected(
             Cause.PROMPT_TOO_LONG,
             f"about {total} tokens are left when everything is cut that may be, and {limit} are allowed; "
@@ -255,6 +261,20 @@ class _Drawing:
         own = {"fence": fence_for(*filled.texts), **filled.values}
         text = self._templates.render(self._names[name], {**self.values, **own})
         return _Part(text, estimate_tokens(text), filled.items)
+
+
+def _with_fewer_items(drawing: _Drawing, name: str, scene: Scene, budget: int, count: int) -> _Part | None:
+    """Return the section with as many of its ``count`` items as fit, by bisection; None if not even one does."""
+    best: _Part | None = None
+    fits, too_many = 0, count
+    while too_many - fits > 1:
+        items = (fits + too_many) // 2
+        part = drawing.part(name, SECTIONS[name], scene, Cut(items))
+        if part.tokens <= budget:
+            best, fits = part, items
+        else:
+            too_many = items
+    return best
 
 
 def _with_shorter_texts(drawing: _Drawing, name: str, scene: Scene, budget: int) -> _Part:

@@ -17,6 +17,8 @@ from evolve.mutation.context_files import Page
 from evolve.mutation.quoting import notes, one_line, quoted
 from evolve.mutation.views import FileView, ProgramView, changes, inspiration_view, whole_view
 
+_MOST_ITEMS = 12
+"""Of a list; what a run has seen grows, what a prompt costs may not."""
 _SUMMARY_TOKENS = 30
 _REASON_TOKENS = 50
 
@@ -126,7 +128,7 @@ def _context(scene: Scene, cut: Cut) -> Filled | None:
 
 
 def _insights(scene: Scene, cut: Cut) -> Filled | None:
-    found = [lesson for lesson in scene.context.lessons if lesson.kind is LessonKind.INSIGHT]
+    found = [lesson for lesson in scene.context.lessons if lesson.kind is LessonKind.INSIGHT][:_MOST_ITEMS]
     if not found:
         return None
     count = cut.fewer(len(found))
@@ -152,7 +154,7 @@ def _inspirations(scene: Scene, cut: Cut) -> Filled | None:
 
 
 def _digest(scene: Scene, cut: Cut) -> Filled | None:
-    found = scene.context.inspirations
+    found = scene.context.inspirations[:_MOST_ITEMS]
     if not found:
         return None
     count = cut.fewer(len(found))
@@ -186,7 +188,7 @@ def _texts(programs: Sequence[ProgramView]) -> list[str]:
 
 
 def _lineage(scene: Scene, cut: Cut) -> Filled | None:
-    found = scene.context.lineage
+    found = scene.context.lineage[-_MOST_ITEMS:]
     if not found:
         return None
     count = cut.fewer(len(found))
@@ -201,7 +203,7 @@ def _lineage(scene: Scene, cut: Cut) -> Filled | None:
 
 
 def _failures(scene: Scene, cut: Cut) -> Filled | None:
-    found = scene.context.failures
+    found = scene.context.failures[:_MOST_ITEMS]
     if not found:
         return None
     count = cut.fewer(len(found))
