@@ -16,6 +16,7 @@ _DIGITS = re.compile(r"\d{1,3}")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-^`{-~]+")
 _LINE_BREAK = re.compile(r"\n\s*")
 _ASCII_BYTES = bytes(range(128))
+_MOST_CHARS_PER_TOKEN = 50
 _JOINERS = "\u200d\ufe0f"
 _NEAR = 0.15
 """How much more than necessary may be cut off so that the cut falls between lines."""
@@ -40,7 +41,7 @@ def estimate_tokens(text: str) -> int:
         + 1.5 * len(_LINE_BREAK.findall(text))
         + 0.45 * beyond_ascii
     )
-    return max(1, round(estimate), letters // 8)
+    return max(1, round(estimate), letters // 8, len(text) // _MOST_CHARS_PER_TOKEN)
 
 
 def shorten(text: str, tokens: int) -> str:
@@ -51,10 +52,12 @@ def shorten(text: str, tokens: int) -> str:
     """
     if tokens <= 0:
         return ""
-    size = estimate_tokens(text)
-    if size <= tokens:
+    if len(text) > tokens * _MOST_CHARS_PER_TOKEN:  # not worth counting
+        kept = 4 * tokens
+    elif (size := estimate_tokens(text)) > tokens:
+        kept = int(len(text) * tokens / size)
+    else:
         return text
-    kept = int(len(text) * tokens / size)
     while kept > 0:
         shown = _head_and_tail(text, kept)
         if estimate_tokens(shown) <= tokens:

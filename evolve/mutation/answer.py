@@ -132,12 +132,16 @@ def summary(text: str) -> str:
 class ModelOperator:
     """An operator that asks a model once, with repairs; implements Operator but for its name.
 
+    One that ``needs_inspirations`` or ``needs_failures`` rejects every context without some.
+
     Args:
         prompt: builds what is asked.
         repairs: how often an answer that cannot be used may be mended, 0 to 2.
     """
 
     needs_model = True
+    needs_inspirations = False
+    needs_failures = False
 
     def __init__(self, prompt: PromptBuilder, *, repairs: int = 1) -> None:
         self._asker = Asker(prompt, repairs)

@@ -18,6 +18,7 @@ class Crossover(ModelOperator):
 
     name = "crossover"
     tier = Tier.CHEAP
+    needs_inspirations = True
 
     async def propose(self, context: Context) -> Draft:
         """Return the combined program. Raises ProposalRejected (no_partner among others) or ModelError."""

@@ -36,6 +36,8 @@ _SHORTENED_FIRST = (
 )  # fmt: skip
 _SMALLEST_TEXT = 8
 _REASON_TOKENS = 300
+_LONGEST_ANSWER = 10_000
+"""Tokens; what is longer is a flood, and nothing of it would be mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,19 +231,21 @@ class PromptBuilder:
         reason = notes(shorten(rejection.detail, _REASON_TOKENS))
         values = {"cause": Cause(rejection.cause), "reason": reason, "fence": fence_for(reason)}
         asked = self._templates.render("tasks/mend.j2", values)
-        room = self._room_for_answer(prompt.tokens + estimate_tokens(asked))
-        shown = plain(answer if room is None else shorten(answer, room))
+        shown = plain(shorten(answer, self._room_for_answer(prompt.tokens + estimate_tokens(asked))))
         if not shown.strip():
             return None
         tokens = prompt.tokens + estimate_tokens(asked) + estimate_tokens(shown)
         messages = (*prompt.messages, Message("assistant", shown), Message("user", asked))
         return replace(prompt, messages=messages, tokens=tokens)
 
-    def _room_for_answer(self, taken: int) -> int | None:
-        rooms = [self._budgets.get(ANSWER)]
+    def _room_for_answer(self, taken: int) -> int:
+        rooms = [_LONGEST_ANSWER]
+        budget = self._budgets.get(ANSWER)
+        if budget is not None:
+            rooms.append(budget)
         if self._max_prompt_tokens is not None:
             rooms.append(self._max_prompt_tokens - taken)
-        return min((room for room in rooms if room is not None), default=None)
+        return min(rooms)
 
 
 class _Drawing:

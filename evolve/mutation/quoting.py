@@ -11,6 +11,7 @@ import re
 from evolve.domain.blocks import split_lines, without_ending
 from evolve.domain.tokens import shorten
 
+_LONGEST = 400_000
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 _LONG_RUN = re.compile(r"`{9,}")
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
@@ -24,7 +25,13 @@ def plain(text: str) -> str:
 
 
 def notes(text: str) -> str:
-    """Return :func:`plain` text without long runs of backticks, which would make every fence as long."""
+    """Return :func:`plain` text without long runs of backticks, which would make every fence as long.
+
+    Of what no prompt has room for, only the beginning and the end are looked at.
+    """
+    if len(text) > _LONGEST:
+        half = _LONGEST // 2
+        text = f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"
     return _LONG_RUN.sub(lambda run: f"[{len(run[0])} backticks]", plain(text).strip())
 
 

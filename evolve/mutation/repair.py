@@ -24,6 +24,7 @@ class Repair(ModelOperator):
 
     name = "repair"
     tier = Tier.CHEAP
+    needs_failures = True
 
     async def propose(self, context: Context) -> Draft:
         """Return the corrected program, a child of the parent. Raises ProposalRejected (nothing_to_repair
