@@ -24,6 +24,7 @@ class Cause(StrEnum):
         "The program and the rules alone are more than the model can read; nothing sent.",
     )
     TRUNCATED = "truncated", "The answer was cut off before its end."
+    ANSWER_TOO_LONG = "answer_too_long", "The answer is longer than any program may be."
     EMPTY_ANSWER = "empty_answer", "The model said nothing."
 
     # what the answer has to look like

@@ -20,7 +20,9 @@ from evolve.mutation.sections import Style
 
 _LONGEST_SUMMARY = 200
 MOST_REPAIRS = 2
-_NOT_MENDED = frozenset({Cause.TRUNCATED, Cause.EMPTY_ANSWER})
+_LONGEST_ANSWER = 1_000_000
+"""Characters; five times the largest file. Reading more would keep the loop from its work."""
+_NOT_MENDED = frozenset({Cause.TRUNCATED, Cause.EMPTY_ANSWER, Cause.ANSWER_TOO_LONG})
 """Nothing can be learned from these; the model's client asks again where that may help."""
 
 
@@ -114,6 +116,8 @@ def _check_complete(completion: Completion) -> None:
     if completion.finish_reason == "length":
         spent = completion.completion_tokens
         raise ProposalRejected(Cause.TRUNCATED, f"the answer was cut off after {spent} tokens; raise llm.max_tokens.")
+    if len(completion.text) > _LONGEST_ANSWER:
+        raise ProposalRejected(Cause.ANSWER_TOO_LONG, f"the answer has {len(completion.text)} characters.")
     if not any(line.strip() for line in answer_lines(completion.text)):
         reason = completion.finish_reason
         raise ProposalRejected(Cause.EMPTY_ANSWER, f"the model said nothing (finish_reason {reason!r}).")
