@@ -180,7 +180,7 @@ def apply(patch: Patch, files: Mapping[str, str], is_editable: Callable[[str], b
     path: str | None = None
     for number, hunk in enumerate(patch.hunks, 1):
         path = target(hunk.path or path, files, is_editable, f"block {number}")
-        changed[path] = _Target(path, changed[path], f"block {number}").edited(hunk)
+        changed[path] = _Target(path, changed[path], f"block {number}", parent=files[path]).edited(hunk)
     check(files, changed, is_editable)
     return changed
 
@@ -200,13 +200,17 @@ def target(named: str | None, files: Mapping[str, str], is_editable: Callable[[s
 
 
 class _Target:
-    """A file, and where the lines of a block are in it."""
+    """A file, and where the lines of a block are in it.
 
-    def __init__(self, path: str, text: str, what: str) -> None:
+    ``parent`` is the file before the first block: a block may leave too little of it to tell its endings.
+    """
+
+    def __init__(self, path: str, text: str, what: str, parent: str) -> None:
         self.path, self.what = path, what
         self.lines = split_lines(text)
         self.bodies = [without_ending(line) for line in self.lines]
         self.regions = editable_regions(text, path)
+        self._parent = split_lines(parent)
 
     def edited(self, hunk: Hunk) -> str:
         """Return the text with the block applied. Raises ProposalRejected."""
@@ -222,13 +226,19 @@ class _Target:
 
     def _with(self, first: int, stop: int, new: Sequence[str]) -> str:
         """Every line but the last has an ending, and the last has one if it had one before."""
-        old = self.lines[first:stop]
-        ending = line_ending(old if any(line != without_ending(line) for line in old) else self.lines)
+        ending = self._ending(self.lines[first:stop])
         lines = [*self.lines[:first], *(line + ending for line in new), *self.lines[stop:]]
         lines = [line if line != without_ending(line) else line + ending for line in lines]
-        if lines and self.lines and self.lines[-1] == self.bodies[-1]:
+        before = self.lines or self._parent
+        if lines and before and before[-1] == without_ending(before[-1]):
             lines[-1] = without_ending(lines[-1])
         return "".join(lines)
+
+    def _ending(self, old: Sequence[str]) -> str:
+        for lines in (old, self.lines, self._parent):
+            if any(line != without_ending(line) for line in lines):
+                return line_ending(lines)
+        return line_ending(())
 
     def _blank_region(self) -> Region:
         blank = [region for region in self.regions if not self._text(region)]
