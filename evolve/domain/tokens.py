@@ -59,14 +59,15 @@ def shorten(text: str, tokens: int) -> str:
     else:
         return text
     while kept > 0:
-        shown = _head_and_tail(text, kept)
+        shown = head_and_tail(text, kept)
         if estimate_tokens(shown) <= tokens:
             return shown
         kept = kept * 7 // 8
     return ""
 
 
-def _head_and_tail(text: str, kept: int) -> str:
+def head_and_tail(text: str, kept: int) -> str:
+    """Return the first and last characters, about ``kept`` in all, and a note of how many are missing."""
     slack = int(kept * _NEAR)
     head = _snap(text, (kept + 1) // 2, -slack)
     tail = _snap(text, len(text) - kept // 2, slack)

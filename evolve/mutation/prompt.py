@@ -203,7 +203,7 @@ class PromptBuilder:
         part = drawing.part(name, section, scene, Cut())
         if budget is None or part.tokens <= budget or section.whole:
             return replace(part, cut=name == "context" and any(page.count > 1 for page in scene.pages))
-        shorter = _with_fewer_items(drawing, name, scene, budget, part.items)
+        shorter = _with_fewer_items(drawing, name, scene, budget, part)
         return replace(shorter or _with_shorter_texts(drawing, name, scene, budget), cut=True)
 
     def _bounded(self, drawing: _Drawing, scene: Scene, parts: Mapping[str, _Part], total: int) -> dict[str, _Part]:
@@ -267,18 +267,13 @@ class _Drawing:
         return _Part(text, estimate_tokens(text), filled.items)
 
 
-def _with_fewer_items(drawing: _Drawing, name: str, scene: Scene, budget: int, count: int) -> _Part | None:
-    """Return the section with as many of its ``count`` items as fit, by bisection; None if not even one does."""
-    best: _Part | None = None
-    fits, too_many = 0, count
-    while too_many - fits > 1:
-        items = (fits + too_many) // 2
+def _with_fewer_items(drawing: _Drawing, name: str, scene: Scene, budget: int, whole: _Part) -> _Part | None:
+    """Return the section with about as many of its items as fit; None if not even one does."""
+    for items in range(min(whole.items - 1, whole.items * budget // whole.tokens), 0, -1):
         part = drawing.part(name, SECTIONS[name], scene, Cut(items))
         if part.tokens <= budget:
-            best, fits = part, items
-        else:
-            too_many = items
-    return best
+            return part
+    return None
 
 
 def _with_shorter_texts(drawing: _Drawing, name: str, scene: Scene, budget: int) -> _Part:

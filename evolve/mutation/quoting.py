@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from evolve.domain.blocks import split_lines, without_ending
-from evolve.domain.tokens import shorten
+from evolve.domain.tokens import head_and_tail
 
 _LONGEST = 400_000
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
@@ -35,16 +35,16 @@ def notes(text: str) -> str:
     return _LONG_RUN.sub(lambda run: f"[{len(run[0])} backticks]", plain(text).strip())
 
 
-def one_line(text: str, tokens: int | None = None) -> str:
-    """Return the text on one line of printable characters; of a long one about so many tokens from both ends."""
-    if tokens is not None:
-        text = shorten(text, tokens)
+def one_line(text: str, characters: int | None = None) -> str:
+    """Return the text on one line of printable characters; of a longer one about so many from both ends."""
+    if characters is not None and len(text) > characters:
+        text = head_and_tail(text, characters)
     return _BLANKS.sub(" ", _NOT_PRINTABLE.sub(_printable, text)).strip()
 
 
-def quoted(text: str, tokens: int | None = None) -> str:
+def quoted(text: str, characters: int | None = None) -> str:
     """Return the text on one line between double quotes that it cannot leave."""
-    return '"' + one_line(text, tokens).replace('"', "'") + '"'
+    return '"' + one_line(text, characters).replace('"', "'") + '"'
 
 
 def _printable(character: re.Match[str]) -> str:

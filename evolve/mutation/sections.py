@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 
-from evolve.domain.proposal import LessonKind, Picture
+from evolve.domain.proposal import Lesson, LessonKind, Picture
 from evolve.domain.tokens import shorten
 from evolve.interfaces import Context, Exhibit
 from evolve.mutation.context_files import Page
 from evolve.mutation.quoting import notes, one_line, quoted
 from evolve.mutation.views import FileView, ProgramView, changes, inspiration_view, whole_view
 
-_MOST_ITEMS = 12
+_MOST_ITEMS = 8
 """Of a list; what a run has seen grows, what a prompt costs may not."""
-_SUMMARY_TOKENS = 30
-_REASON_TOKENS = 50
+_SUMMARY_CHARS = 120
+_REASON_CHARS = 200
+_INSIGHT_CHARS = 800
+_CHARS_PER_TOKEN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,9 @@ class Cut:
         """Return the text, or its beginning and end."""
         return text if self.tokens is None else shorten(text, self.tokens)
 
-    def quoted(self, text: str, tokens: int) -> str:
-        """Return the text on one line between quotes, at most so many tokens of it."""
-        return quoted(text, tokens if self.tokens is None else min(self.tokens, tokens))
+    def quoted(self, text: str, characters: int) -> str:
+        """Return the text on one line between quotes, at most so many characters of it."""
+        return quoted(text, characters if self.tokens is None else min(_CHARS_PER_TOKEN * self.tokens, characters))
 
     def fewer(self, count: int) -> int:
         """Return how many of so many items are shown."""
@@ -111,8 +114,13 @@ def _static(_scene: Scene, _cut: Cut) -> Filled:
 
 
 def _instruction(scene: Scene, cut: Cut) -> Filled | None:
-    texts = [lesson.text for lesson in scene.context.lessons if lesson.kind is LessonKind.INSTRUCTION]
-    return Filled({"text": one_line(texts[0], cut.tokens)}) if texts else None
+    found = _lessons(scene, LessonKind.INSTRUCTION, 1)
+    characters = None if cut.tokens is None else _CHARS_PER_TOKEN * cut.tokens
+    return Filled({"text": one_line(found[0].text, characters)}) if found else None
+
+
+def _lessons(scene: Scene, kind: LessonKind, most: int) -> list[Lesson]:
+    return list(islice((lesson for lesson in scene.context.lessons if lesson.kind is kind), most))
 
 
 def _problem(scene: Scene, cut: Cut) -> Filled:
@@ -128,13 +136,13 @@ def _context(scene: Scene, cut: Cut) -> Filled | None:
 
 
 def _insights(scene: Scene, cut: Cut) -> Filled | None:
-    found = [lesson for lesson in scene.context.lessons if lesson.kind is LessonKind.INSIGHT][:_MOST_ITEMS]
+    found = _lessons(scene, LessonKind.INSIGHT, _MOST_ITEMS)
     if not found:
         return None
     count = cut.fewer(len(found))
     items = [
         {
-            "text": cut.quoted(lesson.text, 4 * _REASON_TOKENS),
+            "text": cut.quoted(lesson.text, _INSIGHT_CHARS),
             "confidence": lesson.confidence,
             "evidence": len(lesson.evidence),
         }
@@ -164,7 +172,7 @@ def _digest(scene: Scene, cut: Cut) -> Filled | None:
             "scores": view.scores,
             "lines": view.lines,
             "why": view.why,
-            "summary": cut.quoted(view.summary, _REASON_TOKENS) if view.summary else "",
+            "summary": cut.quoted(view.summary, _REASON_CHARS) if view.summary else "",
         }
         for view in views
     ]
@@ -194,7 +202,7 @@ def _lineage(scene: Scene, cut: Cut) -> Filled | None:
     count = cut.fewer(len(found))
     items = [
         {
-            "summary": cut.quoted(change.summary, _SUMMARY_TOKENS) if change.summary else "a change",
+            "summary": cut.quoted(change.summary, _SUMMARY_CHARS) if change.summary else "a change",
             "effect": changes(scene.context.problem, change),
         }
         for change in found[len(found) - count :]
@@ -211,8 +219,8 @@ def _failures(scene: Scene, cut: Cut) -> Filled | None:
         {
             "operator": failure.operator,
             "cause": failure.cause,
-            "summary": cut.quoted(failure.summary, _SUMMARY_TOKENS) if failure.summary.strip() else "",
-            "detail": cut.quoted(failure.detail, _REASON_TOKENS) if failure.detail.strip() else "",
+            "summary": cut.quoted(failure.summary, _SUMMARY_CHARS) if failure.summary.strip() else "",
+            "detail": cut.quoted(failure.detail, _REASON_CHARS) if failure.detail.strip() else "",
         }
         for failure in found[:count]
     ]

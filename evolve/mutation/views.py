@@ -12,7 +12,7 @@ from evolve.mutation.quoting import notes, one_line, plain
 
 _MOST_OTHER_METRICS = 8
 _MOST_INSTANCES = 8
-_SOURCE_TOKENS = 20
+_SOURCE_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def goals(problem: Problem) -> Iterator[GoalView]:
     """Yield the objectives in order of importance."""
     for objective in problem.objectives:
         known = [
-            f"{best.value!r} ({one_line(best.source, _SOURCE_TOKENS)})"
+            f"{best.value!r} ({one_line(best.source, _SOURCE_CHARS)})"
             for best in problem.known_best
             if best.objective == objective.name
             and all(problem.params.get(name) == value for name, value in best.params.items())
