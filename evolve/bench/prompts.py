@@ -12,6 +12,7 @@ import numpy as np
 from evolve import wiring
 from evolve.bench.machinery import Figure
 from evolve.bench.personas import mutator, read_prompt
+from evolve.domain.blocks import editable_regions, split_lines
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import Program
@@ -24,19 +25,29 @@ _CAUSES = ("worse", "search_not_found", "crashed", "invalid")
 _ASKING = ("diff", "rewrite", "crossover", "simplify", "repair", "shift")
 
 
+_RULES = (
+    "room = bins - item\n    score = -room * (1.0 + 0.1 * item)\n    score[room < 3] += 20.0\n    return score",
+    "room = bins - item\n    used = bins < bins.max()\n    fill = 1.0 - room / bins.max()\n"
+    "    score = np.where(used, fill**3, 0.2)\n    score[room == 0] = 10.0\n    score[-1] -= 0.01 * item\n"
+    "    late = np.arange(len(bins)) / len(bins)\n    return score + 0.05 * late - 0.3 * (room < 0.1 * item)",
+    "room = bins - item\n    return np.exp(-room / 7.5) - 0.02 * (room == room.max())",
+)
+"""Bodies for the block of bin_packing's seed, as runs find them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A problem, and which of its programs stands for what; ``seed`` or the name of a baseline."""
+    """A problem, and programs for it: the seed with other bodies in its block; the seed itself for none."""
 
     problem: str
-    parent: str
-    others: tuple[str, ...]
+    parent: str = ""
+    others: tuple[str, ...] = ("", "")
 
 
 SETTINGS = (
-    Setting("bin_packing", "worst_fit", ("funsearch_weibull", "best_fit")),
-    Setting("bin_packing", "funsearch_weibull", ("funsearch_or", "worst_fit")),
-    Setting("circle_packing", "seed", ("seed", "seed")),
+    Setting("bin_packing", _RULES[0], (_RULES[1], _RULES[2])),
+    Setting("bin_packing", _RULES[1], (_RULES[0], _RULES[2])),
+    Setting("circle_packing"),
 )
 
 
@@ -81,8 +92,13 @@ def scene(problem: Problem, setting: Setting, attempts: int) -> Context:
     )
 
 
-def _files(problem: Problem, name: str) -> Mapping[str, str]:
-    return problem.seed().files if name == "seed" else problem.baselines()[name]
+def _files(problem: Problem, body: str) -> Mapping[str, str]:
+    files = problem.seed().files
+    if not body:
+        return files
+    lines = split_lines(files[problem.entry])
+    (region,) = editable_regions(files[problem.entry])
+    return {problem.entry: "".join([*lines[: region.first], f"    {body}\n", *lines[region.stop :]])}
 
 
 def _exhibit(problem: Problem, files: Mapping[str, str], step: int) -> Exhibit:
@@ -102,7 +118,7 @@ def _exhibit(problem: Problem, files: Mapping[str, str], step: int) -> Exhibit:
 
 def _changed(other: Exhibit, step: int) -> Exhibit:
     """Return a program that differs from every other, as those of an archive do."""
-    files = {path: f"{text}# {step}\n" for path, text in other.program.files.items()}
+    files = {path: text.replace("0.1", f"0.{step + 2}") for path, text in other.program.files.items()}
     return replace(other, program=replace(other.program, files=files), why=("best", "diverse")[step % 2])
 
 

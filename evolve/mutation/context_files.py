@@ -14,6 +14,8 @@ from evolve.mutation.quoting import notes
 
 _SMALLEST_PAGE = 150
 """Tokens; less is not worth reading."""
+_AROUND_A_PAGE = 30
+"""Tokens of a heading and fences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ class ContextFiles:
         """
         texts = self._read(folder)
         whole = [Page(name, 1, 1, text) for name, text in texts]
-        if tokens is None or sum(estimate_tokens(page.text) for page in whole) <= tokens:
+        if tokens is None or sum(estimate_tokens(page.text) + _AROUND_A_PAGE for page in whole) <= tokens:
             return whole
         size = max(_SMALLEST_PAGE, tokens // len(texts))
         shown = sorted(int(index) for index in rng.permutation(len(texts))[: max(1, tokens // size)])
-        return [_drawn(texts[index][0], self._cut(folder, index, size), rng) for index in shown]
+        return [_drawn(texts[index][0], self._cut(folder, index, size - _AROUND_A_PAGE), rng) for index in shown]
 
     def _read(self, folder: Path) -> list[tuple[str, str]]:
         if folder not in self._texts:
@@ -88,7 +90,7 @@ def _cut(text: str, size: int) -> list[str]:
     pages: list[list[str]] = [[]]
     filled = 0
     for line in text.split("\n"):
-        cost = estimate_tokens(line) + 1
+        cost = estimate_tokens(line) + 2  # the line break
         if pages[-1] and filled + cost > size:
             pages.append([])
             filled = 0

@@ -148,7 +148,8 @@ def _insights(scene: Scene, cut: Cut) -> Filled | None:
         }
         for lesson in found[:count]
     ]
-    return Filled({"items": items, "left_out": len(found) - count}, items=len(found))
+    known = sum(lesson.kind is LessonKind.INSIGHT for lesson in scene.context.lessons)
+    return Filled({"items": items, "left_out": known - count}, items=len(found))
 
 
 def _inspirations(scene: Scene, cut: Cut) -> Filled | None:
@@ -176,7 +177,7 @@ def _digest(scene: Scene, cut: Cut) -> Filled | None:
         }
         for view in views
     ]
-    return Filled({"items": items, "left_out": len(found) - count}, items=len(found))
+    return Filled({"items": items, "left_out": len(scene.context.inspirations) - count}, items=len(found))
 
 
 def _partner(scene: Scene, _cut: Cut) -> Filled | None:
@@ -207,7 +208,7 @@ def _lineage(scene: Scene, cut: Cut) -> Filled | None:
         }
         for change in found[len(found) - count :]
     ]
-    return Filled({"items": items, "left_out": len(found) - count}, items=len(found))
+    return Filled({"items": items, "left_out": len(scene.context.lineage) - count}, items=len(found))
 
 
 def _failures(scene: Scene, cut: Cut) -> Filled | None:
@@ -224,7 +225,7 @@ def _failures(scene: Scene, cut: Cut) -> Filled | None:
         }
         for failure in found[:count]
     ]
-    return Filled({"items": items, "left_out": len(found) - count}, items=len(found))
+    return Filled({"items": items, "left_out": len(scene.context.failures) - count}, items=len(found))
 
 
 def _parent(scene: Scene, _cut: Cut) -> Filled:

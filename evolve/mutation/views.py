@@ -12,7 +12,7 @@ from evolve.mutation.quoting import notes, one_line, plain
 
 _MOST_OTHER_METRICS = 8
 _MOST_INSTANCES = 8
-_SOURCE_CHARS = 60
+_SOURCE_CHARS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +135,14 @@ def goals(problem: Problem) -> Iterator[GoalView]:
     """Yield the objectives in order of importance."""
     for objective in problem.objectives:
         known = [
-            f"{best.value!r} ({one_line(best.source, _SOURCE_CHARS)})"
+            f"{best.value!r} ({_short(one_line(best.source))})"
             for best in problem.known_best
             if best.objective == objective.name
             and all(problem.params.get(name) == value for name, value in best.params.items())
         ]
         target = "" if objective.target is None else repr(objective.target)
         yield GoalView(objective.name, objective.direction.value, target, known[0] if known else "")
+
+
+def _short(source: str) -> str:
+    return source if len(source) <= _SOURCE_CHARS else f"{source[:_SOURCE_CHARS].rstrip()}..."
