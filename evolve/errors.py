@@ -81,13 +81,13 @@ class ProposalRejected(EvolveError):
     """An operator could not turn its selection into a program.
 
     Args:
-        cause: short stable code, counted in reports (``search_not_found``, ``unchanged``, ...).
+        cause: short stable code, counted in reports: one of :class:`evolve.domain.causes.Cause`.
         detail: what was expected and what was found, shown to people and to the next prompt.
     """
 
     def __init__(self, cause: str, detail: str) -> None:
         super().__init__(f"{cause}: {detail}")
-        self.cause = cause
+        self.cause = str(cause)  # of an enum's member, the plain text
         self.detail = detail
 
 

@@ -249,7 +249,8 @@ class Failure:
     """An earlier attempt on the same parent that did not help, for the next one to avoid.
 
     ``cause`` is the code of a rejection, or the outcome of the evaluation; ``worse`` for a valid
-    program that scored no better.
+    program that scored no better. ``files`` are those of the program, for one that was judged and failed
+    (crashed, invalid, timed out); otherwise they may be left out.
     """
 
     step: int
@@ -257,6 +258,7 @@ class Failure:
     cause: str
     detail: str
     summary: str
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +295,13 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """A program shown to an operator, with what is known of it."""
+    """A program shown to an operator, with what is known of it. ``why`` says in a few words what it was
+    chosen for ("best", "diverse", "best on instance 3"); empty where nobody knows."""
 
     program: Program
     scored: Scored
     evaluation: Evaluation
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemErro
 from evolve.evaluation import docker_engine
 from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store
 from evolve.llm.ensemble import Ensemble
+from evolve.mutation.context_files import check_context_files
 from evolve.mutation.mix import OperatorMix
 from evolve.mutation.python_analysis import AnalysisCache
 from evolve.paths import bundled
@@ -316,7 +317,7 @@ def build(config: Config) -> Parts:
         problem=problem,
         seed=config["seed"],
         search=build_search(config, problem),
-        operators=build_operators(config, keyless=model is None),
+        operators=build_operators(config, problem, keyless=model is None),
         model=model,
         executor=executor,
         budget=Budget(**budget),
@@ -365,8 +366,9 @@ def build_model(config: Config) -> Ensemble | None:
     return made if isinstance(made, Ensemble) else Ensemble([Member(made)])
 
 
-def build_operators(config: Config, *, keyless: bool) -> OperatorMix:
+def build_operators(config: Config, problem: Problem, *, keyless: bool) -> OperatorMix:
     """Return the operators that have a share."""
+    check_context_files(config["mutation"]["prompt"]["context_files"], problem.folder)
     weights = config["mutation"]["weights"]
     definitions = config["mutation"]["operators"]
     for name, weight in weights.items():

@@ -164,7 +164,8 @@ def with_model(programs: int, folder: Path) -> list[Figure]:
     ]
 
 
-_ONLY_DIFF = [f"mutation.weights.{name}={weight}" for name, weight in (("rewrite", 0), ("syntax", 0), ("tune", 0))]
+_OTHERS = ("rewrite", "crossover", "simplify", "repair", "shift", "syntax", "tune")
+_ONLY_DIFF = [f"mutation.weights.{name}=0" for name in _OTHERS]
 
 
 def startup(folder: Path) -> list[Figure]:

@@ -13,13 +13,14 @@ from rich.console import Console
 
 from evolve.bench import machinery
 from evolve.bench.problem_runs import run_seeds
+from evolve.bench.prompts import prompts
 from evolve.cli.options import as_json, json_option
 from evolve.terminal import table_of
 
 _SPREAD: dict[str, Callable[[list[float]], float]] = {"min": min, "median": statistics.median, "max": max}
 PYTHON = click.Path(exists=True, dir_okay=False, path_type=Path)
 ENOUGH = click.IntRange(min=600)  # rates are taken over the last hundred before 500 and before the end
-PARTS = ("reference", "keyless", "model", "startup", "utilisation")
+PARTS = ("reference", "keyless", "model", "startup", "utilisation", "prompts")
 
 
 @click.group()
@@ -45,6 +46,7 @@ def machinery_(parts: tuple[str, ...], programs: int, model_programs: int, peer:
             "model": lambda: machinery.with_model(model_programs, folder),
             "startup": lambda: machinery.startup(folder),
             "utilisation": lambda: [f for width in (8, 16) for f in machinery.utilisation(width, 40 * width, folder)],
+            "prompts": prompts,
         }
         if peer is not None:
             measures["openevolve"] = lambda: machinery.peer(peer, model_programs)

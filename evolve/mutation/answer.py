@@ -1,54 +1,141 @@
-"""What every operator that asks a model has in common: one question, one usable answer."""
+"""What every operator that asks a model has in common: a question, and an answer that can be used."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from evolve.domain.proposal import Completion, Message
+from evolve.domain.causes import Cause
+from evolve.domain.evaluation import Scored
+from evolve.domain.program import Program
+from evolve.domain.proposal import Completion
 from evolve.errors import ConfigurationError, ProposalRejected
-from evolve.interfaces import Context
+from evolve.interfaces import Context, Draft
 from evolve.mutation.fences import answer_lines, is_fence
+from evolve.mutation.patch import apply, check_syntax, parse
+from evolve.mutation.prompt import Prompt, PromptBuilder
+from evolve.mutation.quoting import one_line
+from evolve.mutation.rewriting import parse_rewrite
+from evolve.mutation.sections import Style
 
 _LONGEST_SUMMARY = 200
-_DETAILS = {
-    "truncated": "the answer was cut off after {tokens} tokens; raise llm.max_tokens.",
-    "empty_answer": "the model said nothing (finish_reason {reason!r}).",
-    "refused": "the model declined (finish_reason {reason!r}): {text}",
-    "degenerate": "the answer fell into a loop: {text}",
-    "echo": "the answer repeats the prompt.",
-    "interrupted": "the run was cut off while an unusable answer was asked for again.",
+MOST_REPAIRS = 2
+_FAULTS = {
+    Cause.TRUNCATED: "the answer was cut off after {tokens} tokens; raise llm.max_tokens.",
+    Cause.EMPTY_ANSWER: "the model said nothing (finish_reason {reason!r}).",
+    Cause.ANSWER_TOO_LONG: "the answer has {tokens} tokens.",
+    Cause.REFUSED: "the model declined (finish_reason {reason!r}): {text}",
+    Cause.DEGENERATE: "the answer fell into a loop: {text}",
+    Cause.ECHO: "the answer repeats the prompt.",
+    Cause.INTERRUPTED: "the run was cut off while an unusable answer was asked for again.",
 }
+_LONGEST_ANSWER = 1_000_000
+"""Characters; five times the largest file. Reading more would keep the loop from its work."""
+_NOT_MENDED = frozenset(_FAULTS)
+"""Nothing can be learned from these; the model's client asks again where that may help."""
 
 
-async def ask(context: Context, messages: Sequence[Message]) -> Completion:
-    """Send a prompt to the context's model.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer says: the files of the child, and what else is worth recording."""
 
-    Raises ModelError, ConfigurationError without a model, and ProposalRejected with the completion's
-    fault as cause when there is nothing to read.
+    files: Mapping[str, str]
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+def read_diff(answer: str, context: Context) -> Reading:
+    """Return the parent with the answer's SEARCH/REPLACE blocks applied. Raises ProposalRejected."""
+    parent = context.parent.program.files
+    patch = parse(answer, parent)
+    return Reading(apply(patch, parent, context.problem.is_editable), {"blocks": len(patch.hunks)})
+
+
+def read_rewrite(answer: str, context: Context) -> Reading:
+    """Return the parent with the answer's programs in place of its own. Raises ProposalRejected."""
+    problem = context.problem
+    return Reading(parse_rewrite(answer, context.parent.program.files, problem.is_editable, problem.language))
+
+
+_READERS: Mapping[str, Callable[[str, Context], Reading]] = {"diff": read_diff, "rewrite": read_rewrite}
+
+
+def read(answer: str, style: Style, context: Context) -> Reading:
+    """Return what an answer in the form of ``style.answer`` says; it compiles, if it is Python.
+
+    Raises ProposalRejected; the parent is as it was in any case.
     """
+    reading = _READERS[style.answer](answer, context)
+    check_syntax(context.parent.program.files, reading.files)
+    return reading
+
+
+class Asker:
+    """Asks a model for a child of the context's parent, and shows it its unusable answers.
+
+    Args:
+        prompt: builds what is asked.
+        repairs: how often an answer that cannot be used may be mended, 0 to 2.
+
+    Raises:
+        ConfigurationError: ``repairs`` is out of range.
+    """
+
+    def __init__(self, prompt: PromptBuilder, repairs: int) -> None:
+        if not 0 <= repairs <= MOST_REPAIRS:
+            raise ConfigurationError(f"mutation.repairs: expected 0 to {MOST_REPAIRS}, found {repairs}.")
+        self.prompt = prompt
+        self._repairs = repairs
+
+    async def draft(self, operator: str, style: Style, context: Context, prompt: Prompt) -> Draft:
+        """Return the child. Raises ProposalRejected, ModelError, or ConfigurationError without a model."""
+        for call in range(self._repairs + 1):
+            completion = await _complete(context, prompt, call)
+            try:
+                _check_complete(completion)
+                reading = read(completion.text, style, context)
+            except ProposalRejected as rejection:
+                mended = self._mended(prompt, completion, rejection) if call < self._repairs else None
+                if mended is None:
+                    raise
+                prompt = mended
+            else:
+                break
+        detail = {
+            "operator": operator,
+            "model": completion.model,
+            **reading.detail,
+            "summary": summary(completion.text),
+        }
+        repaired = {"repairs": call} if call else {}
+        return Draft(reading.files, {**detail, **repaired, **prompt.account()})
+
+    def _mended(self, prompt: Prompt, completion: Completion, rejection: ProposalRejected) -> Prompt | None:
+        if rejection.cause in _NOT_MENDED:
+            return None
+        return self.prompt.mended(prompt, completion.text, rejection)
+
+
+async def _complete(context: Context, prompt: Prompt, call: int) -> Completion:
     if context.model is None:
         raise ConfigurationError("This operator asks a model, and the run has none. Choose one with llm=single.")
-    completion = await context.model.complete(context.model.request(messages))
-    fault = _fault(completion)
+    return await context.model.complete(context.model.request(prompt.messages, call))
+
+
+def _check_complete(completion: Completion) -> None:
+    """Raise ProposalRejected for an answer that cannot be read at all."""
+    facts = {"tokens": completion.completion_tokens, "reason": completion.finish_reason}
+    fault = completion.fault or _fault(completion)
     if fault:
-        raise ProposalRejected(fault, _DETAILS.get(fault, "{text}").format_map(_facts(completion)))
-    return completion
+        words = _FAULTS.get(fault, "{text}")
+        raise ProposalRejected(Cause(fault), words.format(text=one_line(completion.text)[:_LONGEST_SUMMARY], **facts))
 
 
 def _fault(completion: Completion) -> str:
-    if completion.fault:
-        return completion.fault
     if completion.finish_reason == "length":
-        return "truncated"
-    return "" if any(line.strip() for line in answer_lines(completion.text)) else "empty_answer"
-
-
-def _facts(completion: Completion) -> dict[str, object]:
-    return {
-        "tokens": completion.completion_tokens,
-        "reason": completion.finish_reason,
-        "text": completion.text[:_LONGEST_SUMMARY],
-    }
+        return Cause.TRUNCATED
+    if len(completion.text) > _LONGEST_ANSWER:
+        return Cause.ANSWER_TOO_LONG
+    return "" if any(line.strip() for line in answer_lines(completion.text)) else Cause.EMPTY_ANSWER
 
 
 def summary(text: str) -> str:
@@ -57,5 +144,26 @@ def summary(text: str) -> str:
         if is_fence(line) or line.startswith(("<<<<<<<", "File:")):
             return ""
         if line.strip():
-            return line.strip()[:_LONGEST_SUMMARY]
+            return one_line(line)[:_LONGEST_SUMMARY]
     return ""
+
+
+class ModelOperator:
+    """An operator that asks a model once, with repairs; implements Operator but for its name.
+
+    One that ``needs_inspirations`` or ``needs_failures`` rejects every context without some.
+
+    Args:
+        prompt: builds what is asked.
+        repairs: how often an answer that cannot be used may be mended, 0 to 2.
+    """
+
+    needs_model = True
+    needs_inspirations = False
+    needs_failures = False
+
+    def __init__(self, prompt: PromptBuilder, *, repairs: int = 1) -> None:
+        self._asker = Asker(prompt, repairs)
+
+    def observe(self, scored: Scored, program: Program | None) -> None:
+        """Nothing is learned."""

@@ -44,6 +44,7 @@ from evolve.domain.blocks import (
     split_lines,
     without_ending,
 )
+from evolve.domain.causes import Cause
 from evolve.errors import ProblemError, ProposalRejected, nearest
 from evolve.mutation.fences import answer_lines, is_fence, last_text, path_in_info, path_in_line
 
@@ -165,7 +166,7 @@ def _path_above(lines: Sequence[str], start: int, known: Collection[str]) -> str
 
 
 def _malformed(what: str) -> NoReturn:
-    raise ProposalRejected("malformed_patch", f"{what}.")
+    raise ProposalRejected(Cause.MALFORMED_PATCH, f"{what}.")
 
 
 # ── applying ──────────────────────────────────────────────────────────────────────────────────
@@ -179,7 +180,7 @@ def apply(patch: Patch, files: Mapping[str, str], is_editable: Callable[[str], b
     path: str | None = None
     for number, hunk in enumerate(patch.hunks, 1):
         path = target(hunk.path or path, files, is_editable, f"block {number}")
-        changed[path] = _Target(path, changed[path], f"block {number}").edited(hunk)
+        changed[path] = _Target(path, changed[path], f"block {number}", parent=files[path]).edited(hunk)
     check(files, changed, is_editable)
     return changed
 
@@ -190,29 +191,33 @@ def target(named: str | None, files: Mapping[str, str], is_editable: Callable[[s
     if named is None and len(editable) == 1:
         return editable[0]
     if named is None:
-        raise ProposalRejected("unknown_file", f"{what} does not say which file it changes: one of {editable}.")
+        raise ProposalRejected(Cause.UNKNOWN_FILE, f"{what} does not say which file it changes: one of {editable}.")
     if named not in files:
-        raise ProposalRejected("unknown_file", f"{what}: there is no file {named!r}. {nearest(named, files)}")
+        raise ProposalRejected(Cause.UNKNOWN_FILE, f"{what}: there is no file {named!r}. {nearest(named, files)}")
     if named not in editable:
-        raise ProposalRejected("read_only_file", f"{what}: {named!r} must not change. {nearest(named, editable)}")
+        raise ProposalRejected(Cause.READ_ONLY_FILE, f"{what}: {named!r} must not change. {nearest(named, editable)}")
     return named
 
 
 class _Target:
-    """A file, and where the lines of a block are in it."""
+    """A file, and where the lines of a block are in it.
 
-    def __init__(self, path: str, text: str, what: str) -> None:
+    ``parent`` is the file before the first block: a block may leave too little of it to tell its endings.
+    """
+
+    def __init__(self, path: str, text: str, what: str, parent: str) -> None:
         self.path, self.what = path, what
         self.lines = split_lines(text)
         self.bodies = [without_ending(line) for line in self.lines]
         self.regions = editable_regions(text, path)
+        self._parent = split_lines(parent)
 
     def edited(self, hunk: Hunk) -> str:
         """Return the text with the block applied. Raises ProposalRejected."""
         head, tail = hunk.context()
         new = hunk.replace[head : len(hunk.replace) - tail]
         if any(is_marker(line) for line in new):
-            self._reject("markers_changed", "REPLACE adds a line with an EVOLVE-BLOCK marker.")
+            self._reject(Cause.MARKERS_CHANGED, "REPLACE adds a line with an EVOLVE-BLOCK marker.")
         if not hunk.search:
             region = self._blank_region()
             return self._with(region.first, region.stop, new)
@@ -221,21 +226,29 @@ class _Target:
 
     def _with(self, first: int, stop: int, new: Sequence[str]) -> str:
         """Every line but the last has an ending, and the last has one if it had one before."""
-        old = self.lines[first:stop]
-        ending = line_ending(old if any(line != without_ending(line) for line in old) else self.lines)
+        ending = self._ending(self.lines[first:stop])
         lines = [*self.lines[:first], *(line + ending for line in new), *self.lines[stop:]]
         lines = [line if line != without_ending(line) else line + ending for line in lines]
-        if lines and self.lines and self.lines[-1] == self.bodies[-1]:
+        before = self.lines or self._parent
+        if lines and before and before[-1] == without_ending(before[-1]):
             lines[-1] = without_ending(lines[-1])
         return "".join(lines)
+
+    def _ending(self, old: Sequence[str]) -> str:
+        for lines in (old, self.lines, self._parent):
+            if any(line != without_ending(line) for line in lines):
+                return line_ending(lines)
+        return line_ending(())
 
     def _blank_region(self) -> Region:
         blank = [region for region in self.regions if not self._text(region)]
         if not blank:
-            self._reject("empty_search", "SEARCH is empty, but no part to fill is empty. Quote the lines to change.")
+            self._reject(
+                Cause.EMPTY_SEARCH, "SEARCH is empty, but no part to fill is empty. Quote the lines to change."
+            )
         if len(blank) > 1:
             where = ", ".join(str(region.first) for region in blank)
-            self._reject("search_ambiguous", f"SEARCH is empty and so are the blocks after lines {where}.")
+            self._reject(Cause.SEARCH_AMBIGUOUS, f"SEARCH is empty and so are the blocks after lines {where}.")
         return blank[0]
 
     def _text(self, region: Region) -> str:
@@ -249,11 +262,11 @@ class _Target:
             bare = [line.rstrip(" \t") for line in self.bodies]
             starts = self._matches(bare, [line.rstrip(" \t") for line in hunk.search])
         if not starts:
-            self._reject("search_not_found", f"SEARCH is not in the file. {self._nearest(hunk.search)}")
+            self._reject(Cause.SEARCH_NOT_FOUND, f"SEARCH is not in the file. {self._nearest(hunk.search)}")
         allowed = [at for at in starts if any(r.holds(at + head, at + size - tail) for r in self.regions)]
         if len(allowed) > 1:
             where = ", ".join(_range(at, size) for at in allowed)
-            self._reject("search_ambiguous", f"SEARCH fits in {len(allowed)} places: {where}. Quote more lines.")
+            self._reject(Cause.SEARCH_AMBIGUOUS, f"SEARCH fits in {len(allowed)} places: {where}. Quote more lines.")
         if not allowed:
             self._reject_outside(starts[0] + head, starts[0] + size - tail)
         return allowed[0]
@@ -266,8 +279,8 @@ class _Target:
     def _reject_outside(self, first: int, stop: int) -> NoReturn:
         where = _range(first, max(1, stop - first))
         if any(is_marker(line) for line in self.lines[first:stop]):
-            self._reject("markers_changed", f"{where} include an EVOLVE-BLOCK marker, which must stay.")
-        self._reject("outside_block", f"{where} are outside the EVOLVE-BLOCK and must stay as they are.")
+            self._reject(Cause.MARKERS_CHANGED, f"{where} include an EVOLVE-BLOCK marker, which must stay.")
+        self._reject(Cause.OUTSIDE_BLOCK, f"{where} are outside the EVOLVE-BLOCK and must stay as they are.")
 
     def _nearest(self, search: Sequence[str]) -> str:
         start = self._most_alike(search)
@@ -290,7 +303,7 @@ class _Target:
         close = difflib.get_close_matches(wanted[first], stripped, n=1, cutoff=0.4)
         return max(0, stripped.index(close[0]) - first) if close else None
 
-    def _reject(self, cause: str, detail: str) -> NoReturn:
+    def _reject(self, cause: Cause, detail: str) -> NoReturn:
         raise ProposalRejected(cause, f"{self.what}, {self.path}: {detail}")
 
 
@@ -302,35 +315,35 @@ def _range(first: int, size: int) -> str:
 def check(parent: Mapping[str, str], child: Mapping[str, str], is_editable: Callable[[str], bool]) -> None:
     """Raise ProposalRejected unless ``child`` is ``parent`` with other text in its editable parts."""
     if parent == child:
-        raise ProposalRejected("unchanged", "the program is the same as its parent.")
+        raise ProposalRejected(Cause.UNCHANGED, "the program is the same as its parent.")
     for path in sorted({*parent, *child}):
         before, after = parent.get(path), child.get(path)
         if before == after:
             continue
         if before is None or after is None:
-            raise ProposalRejected("unknown_file", f"{path!r} was added or removed. {nearest(path, parent)}")
+            raise ProposalRejected(Cause.UNKNOWN_FILE, f"{path!r} was added or removed. {nearest(path, parent)}")
         if not is_editable(path):
-            raise ProposalRejected("read_only_file", f"{path!r} must not change.")
+            raise ProposalRejected(Cause.READ_ONLY_FILE, f"{path!r} must not change.")
         _check_text(path, after)
         _check_size(path, len(before), len(after))
         reason = only_blocks_changed(before, after, path)
         if reason:
-            raise ProposalRejected("outside_block" if _same_markers(before, after) else "markers_changed", reason)
+            raise ProposalRejected(Cause.OUTSIDE_BLOCK if _same_markers(before, after) else "markers_changed", reason)
 
 
 def _check_text(path: str, text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ProposalRejected("not_text", f"{path}: {error}") from error
+        raise ProposalRejected(Cause.NOT_TEXT, f"{path}: {error}") from error
     if "\0" in text:
-        raise ProposalRejected("not_text", f"{path}: contains a NUL character.")
+        raise ProposalRejected(Cause.NOT_TEXT, f"{path}: contains a NUL character.")
 
 
 def _check_size(path: str, before: int, after: int) -> None:
     limit = max(LARGEST_FILE, 2 * before)
     if after > limit:
-        raise ProposalRejected("too_large", f"{path}: {after} characters; at most {limit} are kept.")
+        raise ProposalRejected(Cause.TOO_LARGE, f"{path}: {after} characters; at most {limit} are kept.")
 
 
 def _same_markers(before: str, after: str) -> bool:
@@ -355,6 +368,6 @@ def check_syntax(parent: Mapping[str, str], child: Mapping[str, str]) -> None:
                 compile(text, path, "exec", dont_inherit=True)
         except SyntaxError as error:
             shown = (error.text or "").strip()[:120]
-            raise ProposalRejected("syntax_error", f"{path}, line {error.lineno}: {error.msg}: {shown}") from error
+            raise ProposalRejected(Cause.SYNTAX_ERROR, f"{path}, line {error.lineno}: {error.msg}: {shown}") from error
         except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-            raise ProposalRejected("syntax_error", f"{path} does not compile: {error}") from error
+            raise ProposalRejected(Cause.SYNTAX_ERROR, f"{path} does not compile: {error}") from error

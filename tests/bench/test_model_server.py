@@ -13,7 +13,7 @@ from evolve.bench.personas import PERSONAS, mix
 from evolve.domain.blocks import only_blocks_changed
 from evolve.errors import ConfigurationError
 from evolve.mutation.patch import apply, parse
-from evolve.mutation.rewrite import parse_rewrite
+from evolve.mutation.rewriting import parse_rewrite
 
 PROGRAM = "SIZE = 4\n# EVOLVE-BLOCK-START\ndef f(x):\n    return 2.5 * x + 1\n# EVOLVE-BLOCK-END\n"
 OTHER = PROGRAM.replace("2.5", "9.75")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.objective import Direction, Objective
 from evolve.domain.problem import KnownBest, Limits, Problem, Stage
 from evolve.domain.program import Program
-from evolve.interfaces import Context, Exhibit, LanguageModel
+from evolve.domain.proposal import Lesson, LessonKind
+from evolve.interfaces import Change, Context, Exhibit, Failure, LanguageModel
+from evolve.mutation.prompt import PromptBuilder
+from evolve.paths import bundled
 
 PACKING = '''import math
 
@@ -74,8 +79,44 @@ def context(
     inspirations: Sequence[Mapping[str, str]] = (),
     editable: tuple[str, ...] = ("*",),
     language: str = "python",
+    failures: Sequence[Failure] = (),
+    lineage: Sequence[Change] = (),
+    lessons: Sequence[Lesson] = (),
+    seed: int = 0,
 ) -> Context:
     """Return a context for step 1."""
     others = [exhibit(other, step=index + 1) for index, other in enumerate(inspirations)]
-    parent = exhibit(files, evaluation)
-    return Context(1, problem(editable, language), parent, others, np.random.default_rng(0), model)
+    return Context(
+        step=1,
+        problem=problem(editable, language),
+        parent=exhibit(files, evaluation),
+        inspirations=others,
+        rng=np.random.default_rng(seed),
+        model=model,
+        failures=failures,
+        lineage=lineage,
+        lessons=lessons,
+    )
+
+
+def history(attempts: int, say: str = "Grow the corner circles first") -> dict[str, Any]:
+    """Return what a run of so many attempts on one parent hands to an operator beside programs."""
+    causes = ("worse", "search_not_found", "crashed", "invalid")
+    details = ("sum_radii = 1.9583412456789013", "block 1, main.py: SEARCH is not in the file.", "IndexError: 26", "")
+    failures = [
+        Failure(200 - n, "diff", causes[n % 4], details[n % 4], f"{say}, variant {n}.") for n in range(attempts)
+    ]
+    lineage = [
+        Change(n, f"{say}, change {n}.", (2.0 + n / 7, -0.25), (2.0 + (n + 1) / 7, -0.25)) for n in range(attempts)
+    ]
+    insights = [Lesson(n, LessonKind.INSIGHT, f"{say}; finding {n}.", (), (3, 5), 0.7) for n in range(attempts)]
+    advice = Lesson(900, LessonKind.INSTRUCTION, f"{say}, and check the borders before the answer.")
+    return {"failures": failures, "lineage": lineage, "lessons": [advice, *insights] if attempts else []}
+
+
+def default_prompt(**changes: Any) -> PromptBuilder:
+    """Return the prompts of the default configuration; ``sections`` are changed one by one."""
+    settings = yaml.safe_load((bundled("conf") / "mutation" / "default.yaml").read_text())["prompt"]
+    sections = {**settings["sections"], **changes.pop("sections", {})}
+    given = {key: value for key, value in settings.items() if key != "_target_"}
+    return PromptBuilder(**{**given, **changes, "sections": sections})

@@ -61,7 +61,7 @@ async def test_an_honest_answer_becomes_a_program(kind: str, files: dict[str, st
         ("wrong_fence", "malformed_patch", "no_code"),
         ("wrong_file", "unknown_file", "unknown_file"),
         ("markers", "markers_changed", "outside_block"),
-        ("huge", "malformed_patch", "too_large"),
+        ("huge", "answer_too_long", "answer_too_long"),
         ("unchanged", "unchanged", "unchanged"),
         ("empty", "empty_answer", "empty_answer"),
     ],

@@ -1,11 +1,14 @@
 """A patch fits exactly or changes nothing, and the program never suffers for what a model writes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from difflib import SequenceMatcher
+from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from evolve.domain.blocks import split_lines, without_ending
 from evolve.errors import ProposalRejected
 from evolve.mutation.patch import Hunk, Patch, apply, check, check_syntax, marker_width, parse, render
 
@@ -323,3 +326,96 @@ def test_no_answer_breaks_the_parser(answer: str) -> None:
             apply(parse(text, ["a"]), {"a": answer}, everything)
         except ProposalRejected as error:
             assert error.cause
+
+
+# ── any text, any line ending ─────────────────────────────────────────────────────────────────
+odd = st.sampled_from(
+    ("\x0c", "\x0b", "\x85", "\u2028", "\u2029", "\x1c", "\x1e", "\ufeff", "\u202e", "e\u0301", "\t", "  ")
+)
+any_line = (
+    line.filter(lambda text: "\0" not in text)
+    | odd
+    | st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=8)
+)
+any_lines = st.lists(any_line, max_size=7)
+
+
+def between(before: Sequence[str], after: Sequence[str]) -> Patch:
+    """Return blocks that turn one list of lines into the other, each quoting just enough to fit once."""
+    now, found = list(before), []
+    for tag, first, stop, start, end in reversed(SequenceMatcher(None, before, after, autojunk=False).get_opcodes()):
+        if tag != "equal":
+            low, high = _unambiguous(now, first, stop)
+            new = [*now[low:first], *after[start:end], *now[stop:high]]
+            found.append(Hunk(None, tuple(now[low:high]), tuple(new)))
+            now[low:high] = new
+    return Patch(tuple(found))
+
+
+def _unambiguous(lines: Sequence[str], first: int, stop: int) -> tuple[int, int]:
+    def places() -> int:
+        return sum(lines[at : at + stop - first] == lines[first:stop] for at in range(len(lines) - (stop - first) + 1))
+
+    while (first == stop or places() > 1) and (first > 0 or stop < len(lines)):
+        first, stop = max(0, first - 1), min(len(lines), stop + 1)
+    return first, stop
+
+
+def written(lines: Sequence[str], ending: str, final: bool) -> str:
+    return ending.join(lines) + (ending if final and lines else "")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    any_lines, any_lines, st.sampled_from(("\n", "\r\n", "\r")), st.booleans(), st.sampled_from(("", "#", "//", "<!--"))
+)
+def test_any_text_becomes_any_other_through_a_rendered_patch(
+    before: list[str], after: list[str], ending: str, final: bool, comment: str
+) -> None:
+    assume(before != after)
+    if comment:  # as the content of a block
+        frame = ["first", f"{comment} EVOLVE-BLOCK-START"], [f"{comment} EVOLVE-BLOCK-END", "last "]
+        before, after = [*frame[0], *before, *frame[1]], [*frame[0], *after, *frame[1]]
+    assume(final or (before and after and before[-1] and after[-1] and (len(before) > 1 or ending == "\n")))
+    assume(before or ending == "\n")
+    files = {"a": written(before, ending, final), "b": "x"}
+    patch = between(before, after)
+    answer = "Here it is.\n" + render(
+        Patch((Hunk("a", patch.hunks[0].search, patch.hunks[0].replace), *patch.hunks[1:]))
+    )
+    assert apply(parse(answer, files), files, everything) == {"a": written(after, ending, final), "b": "x"}
+    assert apply(parse(answer.replace("\n", "\r\n"), files), files, everything)["a"] == written(after, ending, final)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(any_line, st.sampled_from(("\n", "\r\n", "\r"))), min_size=1, max_size=7), st.data())
+def test_in_a_file_of_mixed_endings_every_line_that_stays_keeps_its_own(
+    mixed: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    assume(not any(ending == "\r" and not body for (_, ending), (body, _) in pairwise([*mixed, ("x", "\n")])))
+    raw = [body + ending for body, ending in mixed]
+    first = data.draw(st.integers(0, len(raw) - 1))
+    stop = data.draw(st.integers(first + 1, len(raw)))
+    new = data.draw(st.lists(any_line, max_size=3))
+    hunk = Hunk(None, tuple(body for body, _ in mixed[first:stop]), tuple(new))
+    files = {"a": "".join(raw)}
+    try:
+        result = apply(parse(render(Patch((hunk,))), files), files, everything)["a"]
+    except ProposalRejected as error:
+        assert error.cause in ("search_ambiguous", "unchanged", "empty_search", "not_text")
+        return
+    head, tail = hunk.context()
+    kept_above, kept_below = "".join(raw[: first + head]), "".join(raw[stop - tail :])
+    assert result.startswith(kept_above)
+    assert result.endswith(kept_below)
+    middle = split_lines(result[len(kept_above) : len(result) - len(kept_below)])
+    assert [without_ending(line) for line in middle] == new[head : len(new) - tail]
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_lines_and_endings_are_never_lost_on_the_way(left: str, right: str) -> None:
+    assert "".join(split_lines(left)) == left
+    patch = Patch(
+        (Hunk("a", tuple(map(without_ending, split_lines(left))), tuple(map(without_ending, split_lines(right)))),)
+    )
+    assert parse(render(patch), ["a"]) == patch

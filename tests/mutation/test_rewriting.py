@@ -6,12 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.errors import ConfigurationError, ModelError, ProposalRejected
-from evolve.llm.scripted import ScriptedModel
+from evolve.errors import ProposalRejected
 from evolve.mutation.fences import fence_for
-from evolve.mutation.prompt import PromptBuilder
-from evolve.mutation.rewrite import Rewrite, parse_rewrite
-from tests.mutation.model_context import PACKING, context
+from evolve.mutation.rewriting import parse_rewrite
 
 BLOCK = "import math\n\n# EVOLVE-BLOCK-START\na = 1\nb = 2\n# EVOLVE-BLOCK-END\n\ndef run():\n    return a\n"
 OTHER = BLOCK.replace("a = 1\nb = 2\n", "a = 3\n")
@@ -139,42 +136,3 @@ def test_no_answer_breaks_the_parser(answer: str, text: str) -> None:
             assert rewritten(whole, text) != text
         except ProposalRejected as error:
             assert error.cause
-
-
-# ── the operator ──────────────────────────────────────────────────────────────────────────────
-async def test_the_operator_asks_once_and_returns_the_child() -> None:
-    child = PACKING.replace("0.5 / side", "0.49 / side")
-    model = ScriptedModel([f"A smaller radius leaves a gap.\n\n{fenced(child)}"])
-    draft = await Rewrite(PromptBuilder()).propose(context({"main.py": PACKING}, model=model))
-    assert draft.files == {"main.py": child}
-    assert draft.detail == {"operator": "rewrite", "model": "scripted", "summary": "A smaller radius leaves a gap."}
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason", "expected"),
-    [
-        (fenced(PACKING), "length", "truncated"),
-        ("  \n", "stop", "empty_answer"),
-        ("<think>never said", "stop", "empty_answer"),
-        ("I can't.", "stop", "no_code"),
-        (fenced(PACKING.replace("circles = []", "circles = [")), "stop", "syntax_error"),
-    ],
-)
-async def test_unusable_answers_are_rejected_with_their_cause(answer: str, reason: str, expected: str) -> None:
-    model = ScriptedModel([answer], finish_reason=reason)
-    with pytest.raises(ProposalRejected) as caught:
-        await Rewrite(PromptBuilder()).propose(context({"main.py": PACKING}, model=model))
-    assert caught.value.cause == expected
-
-
-async def test_without_a_model_nothing_is_proposed() -> None:
-    with pytest.raises(ConfigurationError, match="llm="):
-        await Rewrite(PromptBuilder()).propose(context({"main.py": PACKING}))
-
-
-async def test_a_model_that_fails_is_not_a_rejection() -> None:
-    def refuse(_request: object) -> str:
-        raise ModelError("no money left")
-
-    with pytest.raises(ModelError):
-        await Rewrite(PromptBuilder()).propose(context({"main.py": PACKING}, model=ScriptedModel(refuse)))
