@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from evolve.bench.model_server import ModelServer
-from evolve.domain.proposal import CallState, Message
+from evolve.domain.proposal import Message
 from evolve.interfaces import LanguageModel
 from evolve.llm.litellm_model import LiteLlmModel
 from evolve.llm.requests import request_hash
