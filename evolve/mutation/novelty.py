@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from evolve.errors import ConfigurationError
 from evolve.mutation.normal_form import python_tokens
+from evolve.mutation.patch import LARGEST_FILE
 from evolve.mutation.plain_tokens import STYLES, plain_tokens
 from evolve.mutation.python_analysis import UNPARSABLE
 
@@ -161,7 +162,9 @@ class Novelty:
 
 
 def tokens(text: str, language: str) -> list[str]:
-    """Return the normal form of a file as words; a text that is not Python is one word."""
+    """Return the normal form of a file as words; one that is too large, or not Python, is one word."""
+    if len(text) > LARGEST_FILE:
+        return plain_tokens(text, "")
     if language != "python":
         return plain_tokens(text, language)
     try:
