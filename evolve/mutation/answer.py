@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Scored
 from evolve.domain.program import Program
-from evolve.domain.proposal import Completion
+from evolve.domain.proposal import Completion, Message
 from evolve.errors import ConfigurationError, ProposalRejected
 from evolve.interfaces import Context, Draft
 from evolve.mutation.fences import answer_lines, is_fence
@@ -20,7 +20,7 @@ from evolve.mutation.sections import Style
 
 _LONGEST_SUMMARY = 200
 MOST_REPAIRS = 2
-_FAULTS = {
+_FAULTS: Mapping[str, str] = {
     Cause.TRUNCATED: "the answer was cut off after {tokens} tokens; raise llm.max_tokens.",
     Cause.EMPTY_ANSWER: "the model said nothing (finish_reason {reason!r}).",
     Cause.ANSWER_TOO_LONG: "the answer has {tokens} tokens.",
@@ -89,9 +89,9 @@ class Asker:
     async def draft(self, operator: str, style: Style, context: Context, prompt: Prompt) -> Draft:
         """Return the child. Raises ProposalRejected, ModelError, or ConfigurationError without a model."""
         for call in range(self._repairs + 1):
-            completion = await _complete(context, prompt, call)
+            completion = await _complete(context, prompt.messages, call)
             try:
-                _check_complete(completion)
+                check_complete(completion)
                 reading = read(completion.text, style, context)
             except ProposalRejected as rejection:
                 mended = self._mended(prompt, completion, rejection) if call < self._repairs else None
@@ -115,13 +115,20 @@ class Asker:
         return self.prompt.mended(prompt, completion.text, rejection)
 
 
-async def _complete(context: Context, prompt: Prompt, call: int) -> Completion:
+async def ask(context: Context, messages: Sequence[Message]) -> Completion:
+    """Return an answer that can be read. Raises ProposalRejected, ModelError, ConfigurationError without a model."""
+    completion = await _complete(context, messages, 0)
+    check_complete(completion)
+    return completion
+
+
+async def _complete(context: Context, messages: Sequence[Message], call: int) -> Completion:
     if context.model is None:
         raise ConfigurationError("This operator asks a model, and the run has none. Choose one with llm=single.")
-    return await context.model.complete(context.model.request(prompt.messages, call))
+    return await context.model.complete(context.model.request(messages, call))
 
 
-def _check_complete(completion: Completion) -> None:
+def check_complete(completion: Completion) -> None:
     """Raise ProposalRejected for an answer that cannot be read at all."""
     facts = {"tokens": completion.completion_tokens, "reason": completion.finish_reason}
     fault = completion.fault or _fault(completion)
