@@ -19,6 +19,7 @@ _MUNCHED = (
 _SINGLE_LINE = r'"(?:\\.|[^"\\\n])*"'
 _SINGLE_QUOTED = r"'(?:\\.|[^'\\\n])*'"
 _CHARACTER = r"'(?:\\[^\n][^'\n]*|[^'\\\n])'"
+_CHARACTERS = r"'(?:\\[^\n][^'\n]*|[^'\\\n]{1,4})'"
 _MANY_LINES = r'"(?:\\.|[^"\\])*"'
 _TRIPLE = r'"""(?:\\.|[^\\])*?"""'
 _RAW_CPP = r'(?:u8|[uUL])?R"(?P<raw>[^()\\ \n]*)\((?:.|\n)*?\)(?P=raw)"'
@@ -70,18 +71,18 @@ class Style:
 
 _C = Style(
     f"{_SLASHES}|{_BLOCK}",
-    f"{_RAW_CPP}|{_SINGLE_LINE}|{_CHARACTER}|{_DIRECTIVE}",
+    f"{_RAW_CPP}|{_SINGLE_LINE}|{_CHARACTERS}|{_DIRECTIVE}",
     lines=False,
     munches=True,
     unsure=_OPEN_IN_DIRECTIVE,
-    opens=r'/\*|R"[^()\\ \n]*\(',
+    opens=r'/\*|R"[^()\\ \n]*\(|"',
 )
 _JAVA = Style(
     f"{_SLASHES}|{_BLOCK}",
     f"{_TRIPLE}|{_SINGLE_LINE}|{_CHARACTER}",
     lines=False,
     munches=True,
-    opens=r'/\*|"""',
+    opens=r'/\*|"',
 )
 _CSHARP = Style(
     f"{_SLASHES}|{_BLOCK}",
@@ -89,7 +90,7 @@ _CSHARP = Style(
     lines=False,
     munches=True,
     unsure=rf'"""|\$@?"[^"\n]*\{{[^}}\n]*"|{_OPEN_IN_DIRECTIVE}',
-    opens=r'/\*|@\$?"',
+    opens=r'/\*|"',
 )
 _RUST = Style(
     f"{_SLASHES}|{_BLOCK}",
@@ -99,14 +100,14 @@ _RUST = Style(
     unsure=_NESTED_BLOCK,
     opens=r'/\*|r\#*"|"',
 )
-_GO = Style(f"{_SLASHES}|{_BLOCK}", f"`[^`]*`|{_SINGLE_LINE}|{_CHARACTER}", opens=r"/\*|`")
+_GO = Style(f"{_SLASHES}|{_BLOCK}", f"`[^`]*`|{_SINGLE_LINE}|{_CHARACTER}", opens=r"/\*|[`\"]")
 _JAVASCRIPT = Style(
     f"{_SLASHES}|{_BLOCK}",
     f"{_TEMPLATE}|{_SINGLE_LINE}|{_SINGLE_QUOTED}",
     # what may open a regular expression; a template in a template; markup
     unsure=r"(?:^|[=(,:;!&|?{}\[\n+>*%~^<-])\s*/(?![/*])|\b(?:return|typeof|case|in|of|await|yield)\s*/(?![/*])"
     r"|\$\{[^}\n]*`|</|/>",
-    opens=r"/\*|`",
+    opens=r"/\*|[`'\"]",
 )
 _SQL = Style(
     rf"--[^\n]*|{_BLOCK}",
@@ -117,7 +118,7 @@ _SQL = Style(
 _LUA = Style(
     r"--(?!\[=*\[)[^\n]*|--\[(?P<level>=*)\[(?:.|\n)*?\](?P=level)\]",
     rf"\[(?P<deep>=*)\[(?:.|\n)*?\](?P=deep)\]|{_SINGLE_LINE}|{_SINGLE_QUOTED}",
-    opens=r"(?:--)?\[=*\[",
+    opens=r"(?:--)?\[=*\[|['\"]",
 )
 _R = Style(
     r"\#[^\n]*",

@@ -61,6 +61,9 @@ def test_any_word_or_number_or_sign_of_the_program_matters(language: str, place:
     [
         ("c", 's = "a // b";', 's = "a // c";'),
         ("c", 's = "a /* b"; t = "c */ d";', 's = "a /* b"; t = "e */ d";'),
+        ("c", 's = "a \\\n //b";', 's = "a \\\n //c";'),
+        ("c", "x = '//'; y = 1;", "x = '//'; y = 2;"),
+        ("lua", "s = 'a\\\n --b'", "s = 'a\\\n --c'"),
         ("c", "a + +b", "a ++b"),
         ("c", "int x", "intx"),
         ("cpp", 's = R"x(a // b)x";', 's = R"x(a // c)x";'),
