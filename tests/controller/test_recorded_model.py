@@ -13,7 +13,7 @@ import pytest
 from evolve.bench.model_server import ModelServer
 from evolve.controller.journal import Journal
 from evolve.controller.recorded_model import INTERRUPTED, RecordedModel
-from evolve.domain.proposal import CallState, Choice, Message, Selected
+from evolve.domain.proposal import CallState, Choice, Message, Request, Selected
 from evolve.errors import ModelError, StoreError
 from evolve.interfaces import LanguageModel, Report, RunInfo, Store, tell_nobody
 from evolve.llm.ensemble import ensemble_of
@@ -59,7 +59,7 @@ async def test_the_story_of_a_call_is_on_record() -> None:
     store = MemoryStore()
     store.create_run(RUN)
     async with journal(store, 1) as made:
-        model = RecordedModel(ScriptedModel(["```\nx\n```"], cost_usd=0.5), made, 0, {})
+        model = RecordedModel(ScriptedModel(["```\nx\n```"], cost_usd=0.5), made, 0)
         request = model.request(chat(0))
         answer = await model.complete(request)
     assert store.requests("r", 0) == [(request, answer)]
@@ -76,9 +76,23 @@ async def test_an_answer_on_record_is_given_without_asking_and_without_a_story()
         scripted = ScriptedModel(["never"])
         request = scripted.request(chat(0))
         known = await scripted.complete(request)
-        model = RecordedModel(ScriptedModel(["another"]), made, 0, {request_hash(request): known})
+        model = RecordedModel(ScriptedModel(["another"]), made, 0, [(request, known)])
         assert await model.complete(request) == known
     assert store.calls("r", 0) == []
+
+
+async def test_a_call_that_was_cut_off_is_sent_again_as_it_was() -> None:
+    """Since then other attempts have ended, and the prompt would be another."""
+    store = MemoryStore()
+    store.create_run(RUN)
+    async with journal(store, 1) as made:
+        asked: list[Request] = []
+        scripted = ScriptedModel(lambda request: asked.append(request) or "an answer", cost_usd=0.5)  # type: ignore[func-returns-value]
+        before = scripted.request(chat(0))
+        model = RecordedModel(scripted, made, 0, [(before, None)])
+        assert (await model.complete(scripted.request(chat(1)))).text == "an answer"
+    assert asked == [before]
+    assert [request for request, _ in store.requests("r", 0)] == [before]
 
 
 async def test_what_was_paid_before_an_interruption_stays_on_record_and_is_not_paid_again(tmp_path: Path) -> None:
@@ -91,7 +105,7 @@ async def test_what_was_paid_before_an_interruption_stays_on_record_and_is_not_p
                 task.cancel()
 
         async with journal(store, 1) as made:
-            recorded = RecordedModel(model, made, 0, {})
+            recorded = RecordedModel(model, made, 0)
             request = recorded.request(chat(0))
             task = asyncio.create_task(recorded.complete(request, cancel_when_reasked))
             with pytest.raises(asyncio.CancelledError):
@@ -101,7 +115,7 @@ async def test_what_was_paid_before_an_interruption_stays_on_record_and_is_not_p
         assert kept.cost_usd == pytest.approx(server.paid()[0].cost_usd) == recorded.cost_usd
         assert [one.state for _, one in store.calls("r", 0)] == ["sent", "answered", "reasked", "failed"]
         async with journal(store, 0) as made:
-            again = RecordedModel(model, made, 0, {request_hash(request): kept})
+            again = RecordedModel(model, made, 0, [(request, kept)])
             assert await again.complete(request) == kept
         assert len(server.log) == 1
         await model.close()
@@ -116,7 +130,7 @@ async def test_a_call_that_cost_nothing_and_failed_is_asked_again_next_time() ->
         model = ensemble_of({"a": {"model": "openai/x", "api_base": server.url}}, each=EACH)
         async with journal(store, 1) as made:
             with pytest.raises(ModelError):
-                await RecordedModel(model, made, 0, {}).complete(model.request(chat(0)))
+                await RecordedModel(model, made, 0).complete(model.request(chat(0)))
         await model.close()
     assert store.requests("r", 0)[0][1] is None
     assert [one.state for _, one in store.calls("r", 0)][-1] == "failed"
@@ -129,7 +143,7 @@ async def test_nothing_is_asked_when_the_record_cannot_be_written() -> None:
         model = ensemble_of({"a": {"model": "openai/x", "api_base": server.url}}, each=EACH)
         async with journal(store, 0) as made:
             with pytest.raises(StoreError):
-                await RecordedModel(model, made, 7, {}).complete(model.request(chat(0)))
+                await RecordedModel(model, made, 7).complete(model.request(chat(0)))
         await model.close()
         assert server.log == []
 
@@ -156,7 +170,7 @@ async def test_the_record_equals_the_servers_bill_when_three_calls_in_ten_fail(t
 
             async def work() -> None:
                 for step in waiting:
-                    asked = RecordedModel(model.member("ab"[step % 2]), made, step, {})
+                    asked = RecordedModel(model.member("ab"[step % 2]), made, step)
                     ends.append(await _end(asked, step))
 
             async with asyncio.timeout(60):
