@@ -24,10 +24,13 @@ _SEED_RUNS: Final = 3
 _SHORTEST_STAGE_S: Final = 2.0
 _STAGE_FACTOR: Final = 20.0
 _OVERTIME_S: Final = 10.0
+_HEARD: Final = "DID: looked for leftovers"
 _WRONG: Final = "wrap(lambda function: lambda *arguments, **names: None)"
 
 
-async def run_suite(problem: Problem, make_sandbox: MakeSandbox, attacks: Sequence[Attack]) -> AsyncGenerator[Result, None]:
+async def run_suite(
+    problem: Problem, make_sandbox: MakeSandbox, attacks: Sequence[Attack]
+) -> AsyncGenerator[Result, None]:
     """Yield the result of each attack on a copy of ``problem``.
 
     Raises SandboxUnavailable when no sandbox starts, SeedNotValid when there is nothing to compare with.
@@ -112,6 +115,7 @@ class _Suite:
         self._traces = Traces(self._token, [self._problem.folder])
         self._references: dict[str, Reference] = {}
         self._wrong: frozenset[End] = frozenset()
+        self._audible = False
 
     async def prepare(self, attacks: Sequence[Attack]) -> None:
         """Judge the seed, and a program that is wrong, before any attack.
@@ -123,6 +127,8 @@ class _Suite:
         if any(attack.family is Family.EXPLOITS for attack in attacks):
             await self._measure(self._problem.stages[-1])
         self._wrong, _ = await self._control(_WRONG)
+        # A judge that only runs commands keeps what they print to itself: then nothing that is silent counts.
+        self._audible = _HEARD in (await self._control(probe()))[1].log
         found = self._canaries.disturbed() + self._traces.found() + await self._after()
         if found:
             raise SandboxUnavailable(f"Before any attack, what the suite watches is not in order: {'; '.join(found)}")
@@ -172,7 +178,7 @@ class _Suite:
         ends, verdict = await self._control(probe())
         if End.AS_SEED not in ends:
             found.append(f"the seed ended {verdict.outcome} {dict(verdict.metrics)} after it: {verdict.feedback}")
-        elif "DID: looked for leftovers" not in verdict.log:
+        elif self._audible and _HEARD not in verdict.log:
             found.append("the program after it could not be seen to print")
         found += [
             f"the next program reports: {line.partition(': ')[2]}"
