@@ -14,7 +14,7 @@ from evolve.errors import SandboxUnavailable, SeedNotValid
 from evolve.interfaces import Job, Sandbox, Verdict
 from evolve.redteam.attack import BAD_ENDS, Attack, End, Family, expected_in, probe
 from evolve.redteam.canaries import Canaries
-from evolve.redteam.program import Surroundings, compose, files_of
+from evolve.redteam.program import Surroundings, compose, files_of, takes_attacks
 from evolve.redteam.ruling import Reference, Result, ends_of, rule
 from evolve.redteam.traces import Traces, descendants
 
@@ -126,9 +126,10 @@ class _Suite:
         await self._measure(first)
         if any(attack.family is Family.EXPLOITS for attack in attacks):
             await self._measure(self._problem.stages[-1])
-        self._wrong, _ = await self._control(_WRONG)
-        # A judge that only runs commands keeps what they print to itself: then nothing that is silent counts.
-        self._audible = _HEARD in (await self._control(probe()))[1].log
+        if takes_attacks(self._problem):
+            self._wrong, _ = await self._control(_WRONG)
+            # A judge that only runs commands keeps what they print to itself: then nothing that is silent counts.
+            self._audible = _HEARD in (await self._control(probe()))[1].log
         found = self._canaries.disturbed() + self._traces.found() + await self._after()
         if found:
             raise SandboxUnavailable(f"Before any attack, what the suite watches is not in order: {'; '.join(found)}")
@@ -174,6 +175,8 @@ class _Suite:
 
     async def _after(self) -> list[str]:
         """Return what shows that the programs after an attack are not judged as before it."""
+        if not takes_attacks(self._problem):
+            return await self._after_in_another_language()
         found = []
         ends, verdict = await self._control(probe())
         if End.AS_SEED not in ends:
@@ -189,6 +192,14 @@ class _Suite:
         if wrong != self._wrong:
             found.append(f"a wrong program ended {verdict.outcome} {dict(verdict.metrics)} after it")
         return found
+
+    async def _after_in_another_language(self) -> list[str]:
+        stage = self._problem.stages[0]
+        files = self._problem.seed().files
+        verdict = (await self._arena.judge(files, stage)).verdict
+        if End.AS_SEED in ends_of(verdict, self._references[stage.name], files):
+            return []
+        return [f"the seed ended {verdict.outcome} {dict(verdict.metrics)} after it: {verdict.feedback}"]
 
     async def _control(self, code: str) -> tuple[frozenset[End], Verdict]:
         text = compose(self._problem, self._surroundings(), code)

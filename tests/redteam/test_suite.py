@@ -207,7 +207,7 @@ def test_an_attack_without_news_or_with_another_end_proves_nothing(make_problem:
 def test_a_report_of_the_program_and_a_changed_score_are_breaches(make_problem: Make) -> None:
     attacks = [
         attack("reports", "breach('something worked')"),
-        attack("another score", "did('it')\nno_seed()\ndef answer(x): return 41.0", family=Family.FORGERY),
+        attack("another score", "did('it')\nwrap(lambda function: lambda x: 41.0)", family=Family.FORGERY),
     ]
     results = run(make_problem(BELIEVES_NUMBERS), attacks)
     assert results["reach/reports"].why == ("the program reports: something worked",)
