@@ -420,3 +420,12 @@ def answer(x):
     return 42.0
 """)
     assert verdict.outcome is Outcome.VALID
+
+
+def test_a_program_s_words_do_nothing_to_a_terminal(bench: Bench) -> None:
+    words = "\x1b[2J\x1b]52;c;b3duZWQ=\x1b\\\x9b2J\x00 caf\u00e9\tx"
+    verdict = bench.judge(f"def answer(x):\n    print({words!r})\n    raise ValueError({words!r})")
+    assert verdict.outcome is Outcome.CRASHED
+    for text in (verdict.feedback, verdict.log):
+        assert "caf\u00e9\tx" in text
+        assert not set(text) & {"\x1b", "\x9b", "\x00"}
