@@ -50,11 +50,6 @@ class Reference:
         """Of a warm run."""
         return min(run.seconds for run in self.runs)
 
-    def noisy(self) -> list[str]:
-        """Return the metrics that differ between runs, which cannot be compared exactly."""
-        first = self.runs[0].metrics
-        return sorted(name for name in first if len({run.metrics.get(name) for run in self.runs}) > 1)
-
     def is_same(self, metrics: Mapping[str, float]) -> bool:
         """Whether metrics are the seed's: exactly, where those are always the same."""
         return set(metrics) == set(self.runs[0].metrics) and all(

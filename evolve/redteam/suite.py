@@ -23,6 +23,8 @@ MakeSandbox = Callable[[Problem], Sandbox]
 _SEED_RUNS: Final = 3
 _SHORTEST_STAGE_S: Final = 2.0
 _STAGE_FACTOR: Final = 20.0
+_MORE_THAN_SEED_S: Final = 5.0
+_STAGE_FACTOR_OF_SLOW_SEEDS: Final = 3.0
 _OVERTIME_S: Final = 10.0
 _HEARD: Final = "DID: looked for leftovers"
 _WRONG: Final = "wrap(lambda function: lambda *arguments, **names: None)"
@@ -167,7 +169,9 @@ class _Suite:
     def _stage(self) -> Stage:
         """Return the first stage, with the time that a seed would need many times over."""
         stage = self._problem.stages[0]
-        enough_s = max(_SHORTEST_STAGE_S, _STAGE_FACTOR * self._references[stage.name].seconds)
+        seed_s = self._references[stage.name].seconds
+        generous_s = min(_STAGE_FACTOR * seed_s, _STAGE_FACTOR_OF_SLOW_SEEDS * seed_s + _MORE_THAN_SEED_S)
+        enough_s = max(_SHORTEST_STAGE_S, generous_s)
         return replace(stage, timeout_s=min(stage.timeout_s, enough_s))
 
     def _surroundings(self) -> Surroundings:
