@@ -10,7 +10,9 @@ from evolve.redteam.attack import BAD_ENDS, Attack, End, Family
 from evolve.redteam.ruling import Reference, Ruling, ends_of, rule
 from tests.redteam.conftest import SEED, STRICT, YAML, Make
 
-TWO = YAML.replace("[{name: value, direction: maximize}]", "[{name: value, direction: %s}, {name: program_bytes, direction: minimize}]")  # fmt: skip
+ONE = "[{name: value, direction: maximize}]"
+BOTH = "[{name: value, direction: %s}, {name: program_bytes, direction: minimize}]"
+TWO = YAML.replace(ONE, BOTH)
 FILES = {"program.py": SEED}
 SHORTER = {"program.py": "x\n"}
 
