@@ -341,7 +341,8 @@ def test_the_kernel_s_wider_doors_are_closed(bench: Bench) -> None:
         "io_uring_setup": (425, 1, 0), "userfaultfd": (323, 0), "keyctl": (250, 0, 0), "mq_open": (240, 0, 0),
         "perf_event_open": (298, 0, 0, 0, 0, 0), "shmget": (29, 0, 4096, 0o1600), "memfd_create": (319, 0, 0),
         "personality": (135, 0x40000), "clone(NEWUSER)": (56, 0x10000011, 0, 0, 0, 0), "clone3": (435, 0, 0),
-        "setpriority": (141, 0, 0, 5),
+        "setpriority": (141, 0, 0, 5), "inotify_init": (253,), "inotify_init1": (294, 0),
+        "inotify_add_watch": (254, 0, 0, 0),
     }  # fmt: skip
     seen = observe(
         bench,
