@@ -139,7 +139,7 @@ class _Suite:
     async def result(self, attack: Attack) -> Result:
         """Run one attack, look at everything that tells of it, and judge two honest programs after it."""
         if attack.family is Family.EXPLOITS:
-            stage, files = self._problem.stages[-1], {**self._problem.exploits()[attack.name.partition("/")[2]]}
+            stage, files = self._problem.stages[-1], dict(self._problem.exploits()[attack.name.partition("/")[2]])
         else:
             stage, files = self._stage(), files_of(self._problem, self._surroundings(), attack)
         judged = await self._arena.judge(files, stage)
