@@ -91,13 +91,14 @@ class _Arena:
             self._sandbox = self._make(self._problem)
             await self.start()
             return _Judged(Verdict(Outcome.INFRASTRUCTURE, feedback=str(error)), seconds, str(error))
-        return _Judged(verdict, time.monotonic() - started, self._changed())
+        seconds = time.monotonic() - started
+        return _Judged(verdict, seconds, await self._changed())
 
-    def _changed(self) -> str:
-        now = self._living()
-        if not self._idle - now:
+    async def _changed(self) -> str:
+        if self._sandbox.alive() and not self._idle - self._living():
             return ""
-        self._idle = now
+        await self._sandbox.close()
+        await self.start()
         return "the sandbox found itself not clean, and was replaced"
 
     def strangers(self) -> list[str]:

@@ -60,6 +60,10 @@ class LeakySandbox:
             return Verdict(Outcome.INVALID, feedback=words, log=log, seconds=0.1)
         return Verdict(Outcome.VALID, metrics={"value": 42.0}, log=log, seconds=0.1)
 
+    def alive(self) -> bool:
+        """See Sandbox.alive."""
+        return True
+
     async def close(self) -> None:
         """See Sandbox.close."""
 

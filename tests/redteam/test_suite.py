@@ -13,12 +13,14 @@ import pytest
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable, SeedNotValid
+from evolve.evaluation.docker_sandbox import DockerSandbox
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.interfaces import Job, Sandbox, Verdict
 from evolve.paths import bundled
 from evolve.redteam.attack import BAD_ENDS, Attack, End, Family, bundled_attacks
 from evolve.redteam.ruling import Result, Ruling
 from evolve.redteam.suite import exploits_of, run_suite
+from tests.engine import Engine
 from tests.redteam.conftest import SEED, Make
 from tests.redteam.leaky_sandbox import PYTHON, LeakySandbox
 
@@ -49,17 +51,31 @@ def findings(results: dict[str, Result]) -> dict[str, Result]:
 
 
 # ── the whole suite ───────────────────────────────────────────────────────────────────────────
-def test_a_bundled_problem_on_this_machine_s_sandbox_contains_every_attack() -> None:
+@pytest.fixture
+def circles() -> Problem:
     problem = Problem.load(bundled("problems") / "circle_packing")
-    problem = replace(problem, stages=tuple(replace(stage, timeout_s=STAGE_S) for stage in problem.stages))
-    sandbox = ProcessSandbox(problem)
+    return replace(problem, stages=tuple(replace(stage, timeout_s=STAGE_S) for stage in problem.stages))
+
+
+def everything_is_contained(problem: Problem, make: Callable[[Problem], Sandbox]) -> None:
+    attacks = [*bundled_attacks(), *exploits_of(problem)]
+    results = run(problem, attacks, make)
+    assert set(results) == {attack.name for attack in attacks}
+    assert not findings(results)
+
+
+def test_processes_contain_every_attack(circles: Problem) -> None:
+    sandbox = ProcessSandbox(circles)
     asyncio.run(_started_and_closed(sandbox))
     if any("no namespaces" in sentence for sentence in sandbox.does_not_protect()):
         pytest.skip("this machine has no namespaces")
-    attacks = [*bundled_attacks(), *exploits_of(problem)]
-    results = run(problem, attacks)
-    assert set(results) == {attack.name for attack in attacks}
-    assert not findings(results)
+    everything_is_contained(circles, ProcessSandbox)
+
+
+def test_containers_contain_every_attack(circles: Problem, engine: Engine) -> None:
+    everything_is_contained(
+        circles, lambda problem: DockerSandbox(problem, base_image=engine.base_image, recycle=1_000_000)
+    )
 
 
 async def _started_and_closed(sandbox: ProcessSandbox) -> None:
@@ -232,6 +248,10 @@ class Fragile:
             await self._inner.close()
             raise SandboxUnavailable("It broke.")
         return verdict
+
+    def alive(self) -> bool:
+        """See Sandbox.alive."""
+        return self._inner.alive()
 
     async def close(self) -> None:
         """See Sandbox.close."""
