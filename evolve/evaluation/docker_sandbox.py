@@ -206,7 +206,10 @@ def _does_not_protect(isolation: ReadyMessage, runtime: str | None) -> list[str]
     if isolation.unlimited:
         sentences.append(f"The kernel of the container sets no limit to: {', '.join(isolation.unlimited)}.")
     if not isolation.landlock:
-        sentences.append("There is no Landlock: user ids and the read-only root alone guard the container's files.")
+        sentences.append(
+            "There is no Landlock: user ids and the read-only root alone guard the container's files, and programs can "
+            "look at the environment and the open files of the supervisor, which holds no secret."
+        )
     if not isolation.seccomp:
         sentences.append("The second list of refused system calls is missing: there is none for this processor.")
     return sentences
