@@ -111,6 +111,7 @@ def _begin(host: socket.socket, parent: int) -> tuple[Kernel, judge.HostLink, Se
     kernel = Kernel()
     kernel.die_with_parent(parent)
     os.umask(0o022)
+    sys.dont_write_bytecode = True  # the problem's folder is not ours to write to
     link = judge.HostLink(host)
     return kernel, link, msgspec.msgpack.decode(link.receive(), type=Setup)
 
@@ -118,7 +119,6 @@ def _begin(host: socket.socket, parent: int) -> tuple[Kernel, judge.HostLink, Se
 def _load(setup: Setup) -> None:
     for name in setup.preload:
         importlib.import_module(name)
-    sys.dont_write_bytecode = True
 
 
 def _judge(link: judge.HostLink, control: socket.socket, setup: Setup) -> NoReturn:

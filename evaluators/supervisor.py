@@ -34,6 +34,8 @@ _END_SECONDS = 20.0
 _FORK_UNAWARE = {"numpy"}
 _Call = tuple[Callable[..., object], tuple[object, ...]]
 _CAPABILITIES = tuple(Capability)
+_DEVICES: Final = ("null", "zero", "full", "random", "urandom", "nvidia", "kfd", "dri", "dxg")
+"""Beginnings of the names of devices that programs may use: harmless ones, and GPUs if the container has any."""
 _LIMIT_NAMES: Final = {
     resource.RLIMIT_AS: "memory of a process",
     resource.RLIMIT_FSIZE: "size of a file",
@@ -94,7 +96,7 @@ class _Supervisor:
         kernel.hide_memory()
         kernel.forbid_new_privileges()
         self._files = self._file_rules(readable)
-        if self._files and self._walled:
+        if self._files and setup.walls is Walls.NAMESPACES:
             self._files.apply()
         unlimited = self._limit()
         os.environ.update(HOME=self._scratch, TMPDIR=self._scratch)
@@ -188,9 +190,10 @@ class _Supervisor:
             calls += [(os.setresgid, (uid, uid, uid)), (os.setresuid, (uid, uid, uid))]
         calls += [(os.mkdir, (scratch, 0o700)), (os.chdir, (scratch,))]
         if not self._walled:
-            # The first process of a namespace takes the others with it, and shares their file rules.
+            # The first process of a namespace takes the others with it.
             calls += [(signal.signal, (signal.SIGTERM, signal.SIG_DFL)), (self._kernel.die_with_parent, (supervisor,))]
-            calls += [(self._files.apply, ())] if self._files else []
+        if self._files and self._setup.walls is not Walls.NAMESPACES:
+            calls.append((self._files.apply, ()))
         if uid < 0:
             calls.append((self._kernel.set_capabilities, (0,)))
         calls += [(os.dup2, (source, target)) for target, source in ((0, self._null), (1, self._log), (2, self._log))]
@@ -237,10 +240,13 @@ class _Supervisor:
 
     def _file_rules(self, readable: list[str]) -> landlock.Ruleset | None:
         """Return the rules for candidates, or None without Landlock."""
-        if self._walled:
+        if self._setup.walls is Walls.NAMESPACES:
             reading, writing = ["/"], ["/tmp", "/dev"]
-            if self._setup.walls is Walls.CONTAINER:
-                writing.append("/proc")  # each process may raise its own oom_score_adj
+        elif self._setup.walls is Walls.CONTAINER:
+            # All of the image but its devices: terminals and queues are rooms of their own, without limits.
+            reading = [f"/{name}" for name in os.listdir("/") if name != "dev"]
+            devices = [f"/dev/{name}" for name in os.listdir("/dev") if name.startswith(_DEVICES)]
+            writing = [*self._writable, *devices]
         else:
             reading, writing = [*readable, "/dev/urandom", "/dev/zero"], [*self._writable, "/dev/null"]
         try:

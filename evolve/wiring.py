@@ -27,7 +27,8 @@ from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
 from evolve.controller.run import Parts
 from evolve.domain.problem import Problem
-from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, nearest
+from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, SandboxUnavailable, nearest
+from evolve.evaluation import docker_engine
 from evolve.interfaces import Executor, LanguageModel, RunInfo, Sandbox, Search, Store
 from evolve.mutation.mix import OperatorMix
 from evolve.mutation.python_analysis import AnalysisCache
@@ -79,15 +80,78 @@ def as_yaml(config: Config) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
 
 
-def with_budget(config: Config, overrides: Sequence[str]) -> Config:
-    """Return a stored configuration with some ``budget.KEY=VALUE`` changed. Raises ConfigurationError."""
+def configure_here(overrides: Sequence[str], say: Callable[[str], None], config_dir: Path | None = None) -> Config:
+    """Like ``configure``, for judging on this machine: with a sandbox that works here, and its image.
+
+    Where nobody chose a sandbox it is docker if an engine answers, else process. ``say`` gets, line by
+    line, how an image is built, and why docker is not used although an engine answers. Raises
+    ConfigurationError.
+    """
+    chosen = sandbox_of_this_machine(overrides)
+    config = configure([*chosen, *overrides], config_dir)
+    error = _image_error(config, say)
+    if not error:
+        return config
+    if not chosen:
+        raise ConfigurationError(f"{error} Without an engine: sandbox=process.")
+    say(f"A container engine answers, but: {error} Using sandbox=process.")
+    return configure(["sandbox=process", *overrides], config_dir)
+
+
+def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
+    """Return the override that chooses a sandbox: none if they do, $EVOLVE_SANDBOX's, docker's or process's.
+
+    A setting that docker does not have means that it is not wanted.
+    """
+    keys = [override.lstrip("+").partition("=")[0] for override in overrides]
+    if "sandbox" in keys:
+        return []
+    named = os.environ.get("EVOLVE_SANDBOX")
+    if named:
+        return [f"sandbox={named}"]
+    known = {f"sandbox.{key}" for key in _option("sandbox", "docker")}
+    wanted = all(key in known for key in keys if key.startswith("sandbox."))
+    return ["sandbox=docker" if wanted and docker_engine.answers() else "sandbox=process"]
+
+
+def _image_error(config: Config, say: Callable[[str], None]) -> str:
+    """Build the image that a configuration needs, if it is missing; return why that failed, or ''."""
+    settings = config["sandbox"]
+    if "base_image" not in settings or settings["image"] is not None:
+        return ""
+    engine = docker_engine.Engine()
+    try:
+        engine.image_of(load_problem(config["problem"], config["params"]), settings["base_image"], say)
+    except SandboxUnavailable as error:
+        return str(error)
+    finally:
+        engine.close()
+    return ""
+
+
+def _option(group: str, name: str) -> Config:
+    """Return an option of a config group as it is written, without what it refers to."""
+    return cast(Config, OmegaConf.to_container(OmegaConf.load(bundled("conf") / group / f"{name}.yaml")))
+
+
+def for_resume(config: Config, overrides: Sequence[str]) -> Config:
+    """Return a stored configuration with some ``budget.KEY=VALUE``, or the sandbox, changed.
+
+    The sandbox is where programs run, not what they score: another machine may have another one.
+    Raises ConfigurationError.
+    """
     budget = dict(config["budget"])
     for override in overrides:
         key, value = parsed(override)
+        if key == "sandbox":
+            config = {**config, "sandbox": configure(["problem=none", override])["sandbox"]}
+            continue
         name = key.removeprefix("budget.")
         if name == key or name not in budget:
             known = [f"budget.{known}" for known in budget]
-            raise ConfigurationError(f"A resumed run takes budget settings only, not {key!r}. {nearest(key, known)}")
+            raise ConfigurationError(
+                f"A resumed run takes settings of its budget and sandbox=NAME only, not {key!r}. {nearest(key, known)}"
+            )
         budget[name] = value
     return {**config, "budget": budget}
 
@@ -369,8 +433,7 @@ def _holder() -> str:
 
 def store_config(url: str) -> Config:
     """Return the configuration of the store at a URL."""
-    path = bundled("conf") / "store" / "sqlite.yaml"
-    return {**cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(path))), "url": url}
+    return {**_option("store", "sqlite"), "url": url}
 
 
 def find_run(url: str, run: str) -> RunInfo:

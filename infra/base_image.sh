@@ -38,6 +38,10 @@ need_tools() {
     && [ -r /usr/share/keyrings/debian-archive-keyring.gpg ]; then
     return
   fi
+  if ! command -v apt-get >/dev/null; then
+    echo "base_image.sh: needs mmdebstrap, ca-certificates and debian-archive-keyring; install them" >&2
+    exit 1
+  fi
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends mmdebstrap ca-certificates debian-archive-keyring >/dev/null
@@ -72,7 +76,7 @@ if ! mmdebstrap --quiet --mode=root --variant=extract --include="$packages" \
   echo "base_image.sh: Debian's packages could not be unpacked (above). Is a mirror reachable? See EVOLVE_DEBIAN_MIRROR." >&2
   exit 1
 fi
-# Certificates of the host's, and a pip that knows it owns the image.
+# pip takes the host's certificates, and knows that no package manager owns its folders.
 docker import --message 'Debian packages, unpacked' \
   --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
   --change 'ENV LANG=C.UTF-8' \

@@ -43,6 +43,10 @@ found() {
 
 install_engine() {
   if command -v dockerd >/dev/null && command -v docker >/dev/null && command -v ip >/dev/null; then return; fi
+  if ! command -v apt-get >/dev/null; then
+    say "needs dockerd, docker and ip; install them"
+    return 1
+  fi
   say "installing docker.io and iproute2"
   export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 # where an init script would start the engine, it does not
   apt-get update -qq

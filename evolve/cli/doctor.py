@@ -16,7 +16,10 @@ import click
 
 from evolve import __version__, wiring
 from evolve.cli.options import as_json, json_option, store_option
+from evolve.domain.problem import Problem
 from evolve.errors import EvolveError, StoreError
+from evolve.evaluation import docker_engine
+from evolve.evaluation.leftovers import find_leftovers
 
 _LOW_DISK_BYTES = 1 << 30
 
@@ -31,11 +34,19 @@ class Finding:
 
 
 @click.command()
+@click.option("--clean", is_flag=True, help="Remove what runs that were killed have left: containers and folders.")
 @store_option
 @json_option
-def doctor(store: str, json_: bool) -> None:
-    """Look at the interpreter, the store, the sandbox and the models; exit code 1 if something fails."""
-    checks: tuple[Callable[[], list[Finding]], ...] = (_interpreter, lambda: _store(store), _disk, _sandbox, _models)
+def doctor(clean: bool, store: str, json_: bool) -> None:
+    """Look at the interpreter, the store, the sandboxes and the models; exit code 1 if something fails."""
+    checks: tuple[Callable[[], list[Finding]], ...] = (
+        _interpreter,
+        lambda: _store(store),
+        _disk,
+        _sandboxes,
+        _models,
+        lambda: _leftovers(clean),
+    )
     findings = [finding for look in checks for finding in look()]
     if json_:
         click.echo(as_json([asdict(finding) for finding in findings]))
@@ -77,24 +88,57 @@ def _disk() -> list[Finding]:
     return [Finding("disk", "ok" if free > _LOW_DISK_BYTES else "note", says)]
 
 
-def _sandbox() -> list[Finding]:
+def _sandboxes() -> list[Finding]:
+    """Start a sandbox of each kind that works here, and let it say what it does and does not do."""
+    used = wiring.sandbox_of_this_machine([])[0].removeprefix("sandbox=")
+    reasons = {
+        "docker": "sandbox=docker is used unless you choose: a container engine answers.",
+        "process": "sandbox=process is used unless you choose: no container engine answers. "
+        "`DOCKER_HOST` names one at another address.",
+    }
+    named = f"sandbox={used} is used unless you choose: EVOLVE_SANDBOX names it."
+    says = named if os.environ.get("EVOLVE_SANDBOX") else reasons[used]
+    kinds = ["docker", "process"] if docker_engine.answers() else ["process"]
+    return [Finding("sandbox", "ok", says), *(finding for kind in kinds for finding in _sandbox(kind))]
+
+
+def _sandbox(kind: str) -> list[Finding]:
     problem = wiring.load_problem(wiring.problem_names()[0])
-    config = wiring.configure([f"problem={problem.name}"])
-    sandbox = wiring.build_sandbox(config, problem)
+    settings = wiring.configure([f"problem={problem.name}", f"sandbox={kind}"])
+    if kind == "docker" and not _has_image(problem, settings["sandbox"]["base_image"]):
+        return [Finding(kind, "note", "The images are not built yet: `evolve image build`, or the first run does it.")]
+    sandbox = wiring.build_sandbox(settings, problem)
 
     async def look() -> list[Finding]:
         try:
             await sandbox.start()
         except EvolveError as error:
-            return [Finding("sandbox", "fail", str(error))]
+            return [Finding(kind, "fail", str(error))]
         try:
-            protects = [Finding("sandbox", "ok", sentence) for sentence in sandbox.protects()]
-            limits = [Finding("sandbox", "note", sentence) for sentence in sandbox.does_not_protect()]
+            protects = [Finding(kind, "ok", sentence) for sentence in sandbox.protects()]
+            limits = [Finding(kind, "note", sentence) for sentence in sandbox.does_not_protect()]
             return protects + limits
         finally:
             await sandbox.close()
 
     return asyncio.run(look())
+
+
+def _has_image(problem: Problem, base_image: str) -> bool:
+    engine = docker_engine.Engine()
+    try:
+        return engine.has_image(problem, base_image)
+    finally:
+        engine.close()
+
+
+def _leftovers(clean: bool) -> list[Finding]:
+    """Find, and remove if asked to, what belongs to runs of this machine that ended without cleaning up."""
+    left = find_leftovers()
+    if clean:
+        left.remove()
+    verb = "removed" if clean else "left by a run that was killed; `evolve doctor --clean` removes it"
+    return [Finding("leftovers", "ok" if clean else "note", f"{name}: {verb}") for name in left.names()]
 
 
 def _models() -> list[Finding]:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve import wiring
-from evolve.cli.options import as_json, json_option
+from evolve.cli.options import as_json, json_option, say
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import Problem, Stage, complete_program
 from evolve.errors import ConfigurationError, nearest
@@ -169,7 +169,7 @@ _STYLES = {
 
 def _redteam(problem: Problem, overrides: Sequence[str], only: str, json_: bool) -> int:
     """Run the attacks that ``only`` selects; return the exit code."""
-    config = wiring.configure([f"problem={wiring.quoted(problem.name)}", *overrides])
+    config = _configured(problem, overrides)
     applicable = bundled_attacks() if takes_attacks(problem) else []
     attacks = [attack for attack in (*applicable, *exploits_of(problem)) if attack.matches(only)]
     if not attacks and takes_attacks(problem):
@@ -233,7 +233,11 @@ def _params(pairs: Sequence[str]) -> dict[str, object]:
 
 
 def _executor(problem: Problem, overrides: Sequence[str]) -> Executor:
-    return wiring.build_executor(wiring.configure([f"problem={wiring.quoted(problem.name)}", *overrides]), problem)
+    return wiring.build_executor(_configured(problem, overrides), problem)
+
+
+def _configured(problem: Problem, overrides: Sequence[str]) -> wiring.Config:
+    return wiring.configure_here([f"problem={wiring.quoted(str(problem.folder))}", *overrides], say)
 
 
 async def _judge_all(

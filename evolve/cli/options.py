@@ -22,6 +22,11 @@ store_option = click.option(
 )
 
 
+def say(line: str) -> None:
+    """Tell a person what goes on, beside the output of the command."""
+    click.echo(line, err=True)
+
+
 def as_json(data: object) -> str:
     """Return data as one line of JSON; bytes become text where they are text, else their length."""
     return json.dumps(data, default=_plain, ensure_ascii=False)

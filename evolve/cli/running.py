@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from evolve import wiring
-from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, store_option
+from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, say, store_option
 from evolve.controller.loop import Loop
 from evolve.controller.replay import Difference, Replay
 from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
@@ -40,11 +40,11 @@ def run(
     if multirun:
         _multirun(overrides, config_dir, quiet, json_)
         return
-    config = wiring.configure(overrides, config_dir)
     if cfg:
+        config = wiring.configure([*wiring.sandbox_of_this_machine(overrides), *overrides], config_dir)
         click.echo(as_json(config) if json_ else wiring.as_yaml(config), nl=False)
         return
-    _start(config, quiet, json_)
+    _start(wiring.configure_here(overrides, say, config_dir), quiet, json_)
 
 
 @click.command()
@@ -54,10 +54,10 @@ def run(
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
 @json_option
 def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_: bool) -> None:
-    """Go on with RUN. Settings of its budget may be changed: evolve resume RUN budget.wall_s=600"""
+    """Go on with RUN. Its budget and sandbox may be changed: evolve resume RUN budget.wall_s=600 sandbox=process"""
     info = wiring.find_run(store, run)
     wiring.problem_of(info)
-    config = wiring.with_budget({**info.config, "store": wiring.store_config(store)}, overrides)
+    config = wiring.for_resume({**info.config, "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
     _refuse_changed_judge(parts, info)
     _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
@@ -187,7 +187,8 @@ def _refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
 
 
 def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> None:
-    arguments = [part for override in overrides for part in wiring.normal_form(override)]
+    chosen = [*wiring.sandbox_of_this_machine(overrides), *overrides]
+    arguments = [part for override in chosen for part in wiring.normal_form(override)]
     if config_dir is not None:
         arguments += ["--config-dir", str(config_dir.resolve())]
     wiring.sweep(arguments, lambda config: _sweep_one(config, quiet, json_))

@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,8 @@ SOCKET_NAME: Final = "slot.sock"
 _GUEST: Final = "/opt/evolve/evaluators/__main__.py"
 _OWNER_LABEL: Final = "evolve.owner"
 _CALL_SECONDS: Final = 60
-_DEFAULT_SOCKET: Final = "/var/run/docker.sock"
+_DEFAULT_ADDRESS: Final = "unix:///var/run/docker.sock"
+_ANSWER_SECONDS: Final = 3.0
 # The supervisor's own memory, what is loaded before candidates are forked, and what the kernel keeps for them.
 _OVERHEAD_MB: Final = 192
 _SHARED_MEMORY_MB: Final = 16
@@ -86,7 +87,11 @@ class Box:
             "cap_drop": ["ALL"],
             "cap_add": list(_CAPABILITIES),
             "security_opt": ["no-new-privileges:true", f"seccomp={_seccomp_profile()}"],
-            "tmpfs": {"/tmp": _tmpfs(limits.scratch_mb), "/dev/shm": _tmpfs(min(limits.scratch_mb, _SHARED_MEMORY_MB))},
+            "tmpfs": {
+                "/tmp": _tmpfs(limits.scratch_mb),
+                "/dev/shm": _tmpfs(min(limits.scratch_mb, _SHARED_MEMORY_MB)),
+                "/dev/mqueue": "ro,nosuid,nodev,noexec,size=4k,mode=000",
+            },
             # limits
             "mem_limit": memory,
             "memswap_limit": memory,
@@ -149,9 +154,19 @@ def shares_this_kernel(runtime: str | None) -> bool:
     return runtime is None and os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
 
 
-def might_answer() -> bool:
-    """Whether there is an address of an engine; costs nothing, so that nothing is loaded in vain."""
-    return bool(os.environ.get("DOCKER_HOST")) or os.path.exists(_DEFAULT_SOCKET)  # noqa: PTH110
+def answers() -> bool:
+    """Whether an engine answers at the address of DOCKER_HOST, or at the usual one; asks without loading the SDK."""
+    address = os.environ.get("DOCKER_HOST") or _DEFAULT_ADDRESS
+    if not address.startswith("unix://"):
+        return True  # somebody named it, and will want to hear why it does not answer
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            connection.connect(address.removeprefix("unix://"))
+            connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 " in connection.recv(64)
+        except OSError:
+            return False
 
 
 class Engine:
@@ -183,13 +198,20 @@ class Engine:
         with _explained("The container engine does not answer"):
             return str(self.client().version()["Version"])
 
-    def image_of(self, problem: Problem, base_image: str) -> str:
+    def has_image(self, problem: Problem, base_image: str) -> bool:
+        """Whether the image for a problem is there, made of what its parts are now."""
+        from evolve.evaluation.images import Images
+
+        with _explained("The engine cannot look for images"):
+            return Images(self.client(), base_image).exists(problem)
+
+    def image_of(self, problem: Problem, base_image: str, say: Callable[[str], None] = _log.info) -> str:
         """Return the image for a problem, which is built first where it is missing. May take minutes."""
         from evolve.evaluation.images import Images
 
         with _explained("The engine cannot look for images"):
             images = Images(self.client(), base_image)
-            return images.tag(problem) if images.exists(problem) else images.build(problem, _log.info)
+            return images.tag(problem) if images.exists(problem) else images.build(problem, say)
 
     def create(self, box: Box, name: str, sockets: str | None) -> None:
         """Create a container, which is not started yet."""
@@ -298,17 +320,3 @@ def _explained(what: str) -> Iterator[None]:
         raise SandboxUnavailable(f"{what}: {error.explanation or error}") from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise SandboxUnavailable(f"{what}: {error}") from error
-
-
-def answers() -> bool:
-    """Whether an engine answers."""
-    if not might_answer():
-        return False
-    engine = Engine()
-    try:
-        engine.version()
-    except SandboxUnavailable:
-        return False
-    finally:
-        engine.close()
-    return True

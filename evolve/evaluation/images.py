@@ -12,10 +12,13 @@ import io
 import os
 import re
 import tempfile
+import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +45,7 @@ ENGINE_ERRORS: Final = (docker.errors.DockerException, requests.RequestException
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # known to every build; no ARG needed
 _LAST_LINES = 12
+_LEFTOVER_SECONDS = 5.0
 _LAYER = re.compile(r"^ ---> ([0-9a-f]{12})$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NOISE = (" --->", "Removing intermediate container", "Successfully tagged")
@@ -84,8 +88,8 @@ def connect() -> docker.DockerClient:
 def held(client: docker.DockerClient) -> list[ImageInfo]:
     """Return our images, newest first. Raises SandboxUnavailable."""
     with _engine_errors("list images"):
-        images = client.images.list(filters={"label": f"{LABEL}=1"})
-        found = [_info(tag, image.attrs) for image in images for tag in image.tags]
+        images = client.api.images(filters={"label": f"{LABEL}=1"})
+    found = [_info(tag, image) for image in images for tag in image["RepoTags"] or ()]
     return sorted(found, key=lambda info: info.created, reverse=True)
 
 
@@ -179,17 +183,17 @@ class Images:
 
     def _build(self, recipe: Recipe, say: Say) -> None:
         log = _BuildLog(say)
-        done = False
         try:
             with _engine_errors(f"build {recipe.tag}"):
                 for event in self._events(recipe):
                     log.read(event)
             if log.error:
                 raise SandboxUnavailable(_explain(recipe, log))
-            done = True
-        finally:
-            if not done:
-                self._remove_leftover(log.newest_layer)
+        except BaseException as error:
+            # The connection goes with the frames that hold it, and with the connection the step that runs.
+            traceback.clear_frames(error.__traceback__)
+            self._remove_leftover(log.newest_layer)
+            raise
 
     def _events(self, recipe: Recipe) -> Iterator[dict[str, Any]]:
         return self._client.api.build(
@@ -216,11 +220,19 @@ class Images:
 
     def _remove_leftover(self, layer: str | None) -> None:
         """Remove what a build that failed had committed, up to the image it stood on."""
-        if layer is None:
-            return
-        with contextlib.suppress(*ENGINE_ERRORS):
-            if not self._client.images.get(layer).tags:
-                self._client.images.remove(layer)
+        give_up_at = time.monotonic() + _LEFTOVER_SECONDS
+        while layer is not None:
+            try:
+                image = self._client.images.get(layer)
+                if not image.tags and not image.attrs["RepoDigests"]:
+                    self._client.images.remove(layer)
+                return
+            except docker.errors.APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT or time.monotonic() > give_up_at:
+                    return  # gone, or another build stands on it by now
+            except requests.RequestException:
+                return
+            time.sleep(0.1)  # the step that was cut off holds it a little longer
 
 
 class _BuildLog:
@@ -257,15 +269,14 @@ def _explain(recipe: Recipe, log: _BuildLog) -> str:
     return f"Building {recipe.tag} failed at the step {log.step!r}: {log.error.strip()}\n{shown}\n{advice}"
 
 
-def _info(tag: str, attributes: Mapping[str, Any]) -> ImageInfo:
-    labels = attributes["Config"].get("Labels") or {}
+def _info(tag: str, image: Mapping[str, Any]) -> ImageInfo:
     return ImageInfo(
         tag=tag,
-        kind=str(labels.get(KIND_LABEL, "base")),
-        id=str(attributes["Id"]),
-        created=datetime.fromisoformat(re.sub(r"\.\d+", "", str(attributes["Created"])).replace("Z", "+00:00")),
-        size_mb=attributes["Size"] / 1e6,
-        problem=str(labels.get(PROBLEM_LABEL, "")),
+        kind=image["Labels"].get(KIND_LABEL, "base"),
+        id=image["Id"],
+        created=datetime.fromtimestamp(image["Created"], UTC),
+        size_mb=image["Size"] / 1e6,
+        problem=image["Labels"].get(PROBLEM_LABEL, ""),
     )
 
 

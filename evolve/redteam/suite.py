@@ -27,7 +27,9 @@ _OVERTIME_S: Final = 10.0
 _WRONG: Final = "wrap(lambda function: lambda *arguments, **names: None)"
 
 
-async def run_suite(problem: Problem, make_sandbox: MakeSandbox, attacks: Sequence[Attack]) -> AsyncGenerator[Result, None]:
+async def run_suite(
+    problem: Problem, make_sandbox: MakeSandbox, attacks: Sequence[Attack]
+) -> AsyncGenerator[Result, None]:
     """Yield the result of each attack on a copy of ``problem``.
 
     Raises SandboxUnavailable when no sandbox starts, SeedNotValid when there is nothing to compare with.

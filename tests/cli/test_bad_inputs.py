@@ -241,11 +241,11 @@ def test_a_finished_run_is_not_resumed_without_a_larger_budget(evolve: Command) 
 
 def test_a_resumed_run_takes_budget_settings_only() -> None:
     config = wiring.configure(["problem=circle_packing"])
-    assert wiring.with_budget(config, ["budget.wall_s=1e3"])["budget"]["wall_s"] == 1000
+    assert wiring.for_resume(config, ["budget.wall_s=1e3"])["budget"]["wall_s"] == 1000
     with pytest.raises(ConfigurationError, match="budget settings only"):
-        wiring.with_budget(config, ["search=greedy"])
+        wiring.for_resume(config, ["search=greedy"])
     with pytest.raises(ConfigurationError, match="expected a whole number"):
-        wiring.build(wiring.with_budget(config, ["budget.evaluations=abc"]))
+        wiring.build(wiring.for_resume(config, ["budget.evaluations=abc"]))
 
 
 def test_a_run_whose_folder_is_gone_says_so(folder: Path, evolve: Command, tmp_path: Path) -> None:

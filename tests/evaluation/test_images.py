@@ -142,6 +142,21 @@ def test_a_step_that_fails_is_named_with_what_it_said_and_leaves_nothing(workpla
     assert not workplace.engine.images().exists(problem)
 
 
+def test_a_build_that_is_cut_off_leaves_nothing(workplace: Workplace) -> None:
+    problem = workplace.problem(
+        "ENV BEFORE=1",
+        'RUN ["python3", "-c", "import time; print(\'now\', flush=True); time.sleep(60)"]',
+    )
+
+    def interrupt(line: str) -> None:
+        if line == "now":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        workplace.engine.images().build(problem, interrupt)
+    assert workplace.left() == 0
+
+
 def test_a_guest_that_cannot_load_its_packages_is_no_image(workplace: Workplace) -> None:
     problem = workplace.problem('RUN ["python3", "-m", "pip", "uninstall", "--yes", "msgspec"]')
     with pytest.raises(SandboxUnavailable, match="loads numpy and msgspec"):

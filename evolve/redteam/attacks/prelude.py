@@ -72,7 +72,15 @@ def door(what, numbers, *arguments):
 
 
 def writable_folders():
-    names = {".", "/tmp", "/dev/shm", "/var/tmp", "/run/user", os.environ.get("HOME", "."), os.environ.get("TMPDIR", ".")}
+    names = {
+        ".",
+        "/tmp",
+        "/dev/shm",
+        "/var/tmp",
+        "/run/user",
+        os.environ.get("HOME", "."),
+        os.environ.get("TMPDIR", "."),
+    }
     return sorted({os.path.realpath(name) for name in names if _is_writable(name)})
 
 
@@ -111,7 +119,7 @@ def frame(body, id=0, code=0, structured=None, buffers=0):
 
 def put_all(data, descriptor=CONNECTION):
     while data:
-        data = data[_put(descriptor, data):]
+        data = data[_put(descriptor, data) :]
 
 
 ONE_BILLION = b"\xcb" + struct.pack(">d", 1e9)

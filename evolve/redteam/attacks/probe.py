@@ -1,4 +1,5 @@
 """Looks for what the attack before it left, then goes on as the seed; it is no attack itself."""
+
 import builtins, json, random, resource, signal
 
 import numpy

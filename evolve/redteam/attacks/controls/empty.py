@@ -2,4 +2,5 @@
 
 Expected: crashed, invalid, worse
 """
+
 no_seed()

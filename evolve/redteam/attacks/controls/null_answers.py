@@ -3,6 +3,7 @@
 Expected: crashed, invalid, worse
 Variants: None, 0, 0.0, True, "", bytes, [], {}, empty array
 """
+
 import numpy
 
 answers = {"None": None, "0": 0, "0.0": 0.0, "True": True, '""': "", "bytes": b"", "[]": [], "{}": {}}

@@ -3,6 +3,7 @@
 Expected: as seed, invalid, crashed, no better
 Variants: by a thread, shared with a child, truncated file
 """
+
 import mmap, numpy, threading
 
 did("change the answer after returning it: " + VARIANT)
@@ -43,6 +44,7 @@ def make(function):
                 copy[...] = array
             os._exit(0)
         return copy
+
     return wrapped
 
 

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import numpy
 
 did("change the arguments")
@@ -34,6 +35,7 @@ def make(function):
         for value in (*arguments, *names.values()):
             spoil(value)
         return answer
+
     return wrapped
 
 

@@ -3,6 +3,7 @@
 Expected: invalid, crashed, worse
 Variants: metrics, a verdict, a number, text, JSON, list of numbers, array, true, pairs
 """
+
 import json, numpy
 
 best = {name: 1e9 if direction == "maximize" else -1e9 for name, direction in OBJECTIVES.items()}

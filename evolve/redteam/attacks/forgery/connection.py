@@ -3,6 +3,7 @@
 Expected: as seed, invalid, crashed, timed_out
 Variants: closes it, shuts it down, replaces it, sends descriptors, sends credentials, sends out of band, fills its own buffer, reads ahead, talks to itself, changes its options, listens on it
 """
+
 import array, fcntl, socket
 
 connection = socket.socket(fileno=os.dup(CONNECTION))
@@ -59,6 +60,7 @@ def make(function):
         except OSError as error:
             held(VARIANT, errno.errorcode.get(error.errno, type(error).__name__))
         return answer
+
     return wrapped
 
 

@@ -3,6 +3,7 @@
 Expected: crashed
 Variants: os._exit while loading, sys.exit while loading, os._exit, sys.exit, SystemExit of a text, KeyboardInterrupt, GeneratorExit, StopIteration, closed connection, executes true, executes Python, exit in a thread
 """
+
 import threading
 
 did("end early: " + VARIANT)
@@ -29,7 +30,9 @@ def leave(*arguments, **names):
     if VARIANT == "exit in a thread":
         threading.Thread(target=os._exit, args=(0,)).start()
         _sleep(1000)
-    raise {"KeyboardInterrupt": KeyboardInterrupt, "GeneratorExit": GeneratorExit, "StopIteration": StopIteration}[VARIANT]
+    raise {"KeyboardInterrupt": KeyboardInterrupt, "GeneratorExit": GeneratorExit, "StopIteration": StopIteration}[
+        VARIANT
+    ]
 
 
 wrap(lambda function: leave)

@@ -2,6 +2,7 @@
 
 Expected: invalid, crashed
 """
+
 import json
 
 best = {name: 1e9 if direction == "maximize" else -1e9 for name, direction in OBJECTIVES.items()}

@@ -3,6 +3,7 @@
 Expected: crashed, invalid
 Variants: text that exits, text that loops, reduces to a call, equal to everything, named as the judge's, the guest's own, surrogates, control characters, its own cause, group, no arguments, metaclass, traceback of its own
 """
+
 did("raise: " + VARIANT)
 
 
@@ -46,6 +47,7 @@ def fail(*arguments, **names):
     if VARIANT == "the guest's own":
         from evaluators.channel import Closed, Late
         from evaluators.codec import NotData
+
         raise NotData("refused")
     if VARIANT == "surrogates":
         raise RuntimeError("\ud800\udfff \x00")

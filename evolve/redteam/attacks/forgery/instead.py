@@ -3,6 +3,7 @@
 Expected: invalid, crashed, worse
 Variants: by itself, by a child, patched channel, patched encoder
 """
+
 did("answer 1e9 in its own words: " + VARIANT)
 import evaluators.channel, evaluators.codec
 
@@ -26,6 +27,7 @@ def make(function):
             put_all(frame(ONE_BILLION, id=id), CONNECTION if connection is None else connection)
             os._exit(0)
         return 1e9
+
     return wrapped
 
 

@@ -3,6 +3,7 @@
 Expected: as seed, invalid, crashed
 Variants: atexit, signals, trace, profile, finaliser, collector, fork, audit, excepthook, stream, codec
 """
+
 import atexit, codecs, gc, io, signal, threading
 
 connection = os.dup(CONNECTION)

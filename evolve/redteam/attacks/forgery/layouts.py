@@ -3,6 +3,7 @@
 Expected: as seed, invalid
 Variants: read only, Fortran order, negative strides, spread out, unaligned, memory map, big endian, overlapping, no strides, single precision and back
 """
+
 import numpy
 
 did("lay out: " + VARIANT)

@@ -3,6 +3,7 @@
 Expected: invalid, crashed, as seed
 Variants: subclass, object array, structured array, masked array, matrix, generator, callable, named tuple, mapping, memory view, range, decimal, date, equal to everything, array interface, pickled call, lazy list
 """
+
 import collections, datetime, decimal, numpy
 
 did("lie about the type: " + VARIANT)
@@ -64,7 +65,9 @@ def posed(value):
     if VARIANT == "masked array":
         return numpy.ma.masked_array(value)
     if VARIANT == "matrix":
-        return numpy.asmatrix(numpy.atleast_2d(value)) if isinstance(value, numpy.ndarray) and value.ndim < 3 else Equal()
+        return (
+            numpy.asmatrix(numpy.atleast_2d(value)) if isinstance(value, numpy.ndarray) and value.ndim < 3 else Equal()
+        )
     if VARIANT == "generator":
         return (value for _ in range(1))
     if VARIANT == "callable":

@@ -3,6 +3,7 @@
 Expected: invalid, timed_out, worse
 Variants: no frame, no MessagePack, unknown code, wrong id, sizes of 4 GB, an exabyte of arrays, deep nesting, four million lists, four million dictionaries, arrays without contents, array too large, unknown type, too many dimensions, product that overflows, size that overflows, huge empty array, odd keys, same key twice, bad text, timestamp, unknown extension, trailing bytes, two frames, nothing, not a number, huge integer, buffers without arrays, boolean of 2
 """
+
 header = lambda dtype, *shape: struct.pack(f"<BB{len(shape)}Q", dtype, len(shape), *shape)
 ext = lambda content, kind=1: b"\xc7" + bytes([len(content), kind]) + content
 many = lambda item, count: b"\xdd" + struct.pack(">I", count) + item * count

@@ -3,6 +3,7 @@
 Expected: as seed, invalid, crashed
 Variants: surrogates in the answer, control characters in the answer, odd bytes in the output, surrogates in the output, right to left, zeros
 """
+
 did("odd text: " + VARIANT)
 
 
@@ -22,6 +23,7 @@ def make(function):
         else:
             os.write(1, b"\0" * 4000)
         return answer
+
     return wrapped
 
 

@@ -3,6 +3,7 @@
 Expected: as seed, invalid, crashed
 Variants: time, random, numpy, json and msgspec, struct, guest, candidate, builtins, import
 """
+
 import builtins, json, random
 
 import evaluators.candidate, evaluators.channel, evaluators.codec, evaluators.guest, evaluators.judge, evaluators.score
@@ -49,6 +50,7 @@ def make(function):
         answer = function(*arguments, **names)
         replace()
         return answer
+
     return wrapped
 
 

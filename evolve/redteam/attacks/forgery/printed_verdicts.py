@@ -3,6 +3,7 @@
 Expected: as seed
 Variants: JSON, words, escapes, MessagePack, files
 """
+
 import json
 
 best = {name: 1e9 if direction == "maximize" else -1e9 for name, direction in OBJECTIVES.items()}
@@ -22,7 +23,15 @@ def announce():
     elif VARIANT == "MessagePack":
         os.write(1, frame(ONE_BILLION) + struct.pack("<I", 9) + ONE_BILLION)
     else:
-        for name in ("result.json", "score.json", "metrics.json", "results.json", "score.txt", "verdict.json", "output.json"):
+        for name in (
+            "result.json",
+            "score.json",
+            "metrics.json",
+            "results.json",
+            "score.txt",
+            "verdict.json",
+            "output.json",
+        ):
             with open(name, "w") as file:
                 json.dump(verdict, file)
 
@@ -35,6 +44,7 @@ def make(function):
         answer = function(*arguments, **names)
         announce()
         return answer
+
     return wrapped
 
 

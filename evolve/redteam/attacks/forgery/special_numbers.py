@@ -3,12 +3,23 @@
 Expected: invalid, crashed, timed_out, no better
 Variants: nan, inf, -inf, 1e308, -0.0, denormal, huge integer, true, one nan, complex, long double, half, overflow in int64
 """
+
 import numpy
 
 NUMBERS = {
-    "nan": float("nan"), "inf": float("inf"), "-inf": float("-inf"), "1e308": 1e308, "-0.0": -0.0, "denormal": 5e-324,
-    "huge integer": 10**400, "true": True, "one nan": float("nan"), "complex": 1j, "long double": numpy.longdouble(1),
-    "half": numpy.float16(65504), "overflow in int64": -(2**63),
+    "nan": float("nan"),
+    "inf": float("inf"),
+    "-inf": float("-inf"),
+    "1e308": 1e308,
+    "-0.0": -0.0,
+    "denormal": 5e-324,
+    "huge integer": 10**400,
+    "true": True,
+    "one nan": float("nan"),
+    "complex": 1j,
+    "long double": numpy.longdouble(1),
+    "half": numpy.float16(65504),
+    "overflow in int64": -(2**63),
 }
 number = NUMBERS[VARIANT]
 did("answer with " + VARIANT)

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import gc, inspect
 
 
@@ -22,10 +23,18 @@ def make(function):
         found = [name for name in seen if name.rpartition(":")[2] in words and "seed.py" not in name]
         breach("names of expected values", found) if found else held("names of expected values", "none")
         judges = [o for o in gc.get_objects() if getattr(type(o), "__module__", "") == "evaluate"]
-        breach("objects of the judge's module", len(judges)) if judges else held("objects of the judge's module", "none")
-        secret = [o for o in gc.get_objects() if type(o) is dict and any(type(v) is str and PATTERN.search(v.encode("utf-8", "replace")) for v in list(o.values())[:200])]
+        breach("objects of the judge's module", len(judges)) if judges else held(
+            "objects of the judge's module", "none"
+        )
+        secret = [
+            o
+            for o in gc.get_objects()
+            if type(o) is dict
+            and any(type(v) is str and PATTERN.search(v.encode("utf-8", "replace")) for v in list(o.values())[:200])
+        ]
         breach("a secret among its objects", len(secret)) if secret else held("a secret among its objects", "none")
         return answer
+
     return wrapped
 
 

@@ -3,6 +3,7 @@
 Expected: as seed, invalid
 Variants: by a child, by a thread, at exit, by a descriptor of its own
 """
+
 import atexit, socket, threading
 
 connection = os.dup(CONNECTION)
@@ -40,6 +41,7 @@ def make(function):
             socket.socket(fileno=os.dup(connection)).setblocking(True)
             threading.Timer(0.001, late, (id,)).start()
         return answer
+
     return wrapped
 
 

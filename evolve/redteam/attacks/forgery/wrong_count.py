@@ -3,6 +3,7 @@
 Expected: invalid, crashed, worse, no better
 Variants: twice as many, half, one more, one less, wrapped in a list, every answer twice
 """
+
 import numpy
 
 did("answer with another number of things: " + VARIANT)
@@ -16,7 +17,9 @@ def recounted(value):
     if isinstance(value, numpy.ndarray) and value.ndim:
         join = lambda *parts: numpy.concatenate(parts)
     elif isinstance(value, (list, tuple, str, bytes)):
-        join = lambda *parts: sum((list(part) for part in parts), []) if isinstance(value, (list, tuple)) else type(value)().join(parts)
+        join = lambda *parts: (
+            sum((list(part) for part in parts), []) if isinstance(value, (list, tuple)) else type(value)().join(parts)
+        )
     else:
         return [value] * 2
     if VARIANT == "twice as many":

@@ -2,6 +2,7 @@
 
 Expected: as seed, timed_out
 """
+
 cores = sorted(os.sched_getaffinity(0))
 everything = set(range(os.cpu_count() or 1))
 try:

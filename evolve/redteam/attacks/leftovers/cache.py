@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import mmap, pickle
 
 places = [f"{folder}/{TOKEN}-answers" for folder in writable_folders()]
@@ -25,6 +26,7 @@ def make(function):
             except OSError as error:
                 held(f"keep an answer at {path}", errno.errorcode[error.errno])
         return answer
+
     return wrapped
 
 

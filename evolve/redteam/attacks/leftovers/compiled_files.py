@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import evaluators.guest, heapq, importlib.util, numpy, py_compile
 
 open("planted.py", "w").write(f"import builtins\nbuiltins.{TOKEN} = True\n")

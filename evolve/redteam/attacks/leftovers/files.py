@@ -3,6 +3,7 @@
 Expected: as seed
 Variants: plain, unremovable, odd names, deep, pipes and sockets, many, hidden in the program's folder
 """
+
 import stat
 
 did("leave files: " + VARIANT)
@@ -48,7 +49,11 @@ for folder in writable_folders():
         try_to(os.mknod, f"{folder}/{TOKEN}-null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     elif VARIANT == "many":
         for number in range(900):
-            try_to(os.link if number else lambda a, b: open(b, "w").close(), f"{folder}/{TOKEN}-0", f"{folder}/{TOKEN}-{number}")
+            try_to(
+                os.link if number else lambda a, b: open(b, "w").close(),
+                f"{folder}/{TOKEN}-0",
+                f"{folder}/{TOKEN}-{number}",
+            )
     else:
         for name in ("__pycache__", ".git", ".removed-1-0", ".streams", "..."):
             try_to(os.makedirs, f"{folder}/{name}/{TOKEN}", exist_ok=True)

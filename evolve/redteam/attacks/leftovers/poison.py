@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import builtins, json, locale, random, resource, signal, tempfile, threading
 
 import numpy
@@ -13,6 +14,7 @@ def make(function):
         if first_call():
             poison()
         return answer
+
     return wrapped
 
 

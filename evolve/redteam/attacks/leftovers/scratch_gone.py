@@ -3,6 +3,7 @@
 Expected: as seed, crashed
 Variants: removed, renamed, replaced by a link, replaced by a file, made unreadable
 """
+
 import shutil
 
 scratch = os.environ.get("TMPDIR", os.getcwd())

@@ -3,6 +3,7 @@
 Expected: as seed, crashed
 Variants: seals, truncates, seeks, flags, owner, punches, maps, reads, writes over
 """
+
 import fcntl, mmap
 
 did("descriptors that outlive it: " + VARIANT)

@@ -3,6 +3,7 @@
 Expected: as seed, crashed
 Variants: alarm, timer, many timers, pending signals, parent death
 """
+
 import signal
 
 did("set: " + VARIANT)
@@ -25,7 +26,12 @@ elif VARIANT == "pending signals":
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMIN, signal.SIGUSR1})
     for number in range(20000):
         try:
-            syscall((129, 138), os.getpid(), int(signal.SIGRTMIN), struct.pack("<iii", int(signal.SIGRTMIN), 0, -1).ljust(128, b"\0"))
+            syscall(
+                (129, 138),
+                os.getpid(),
+                int(signal.SIGRTMIN),
+                struct.pack("<iii", int(signal.SIGRTMIN), 0, -1).ljust(128, b"\0"),
+            )
         except OSError as error:
             held(f"signal {number}", errno.errorcode[error.errno])
             break

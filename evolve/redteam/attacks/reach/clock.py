@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 door("clock_settime", (227, 112), 0, struct.pack("<qq", 0, 0))
 door("settimeofday", (164, 170), struct.pack("<qq", 0, 0), None)
 door("adjtimex", (159, 171), ctypes.create_string_buffer(256))

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 for pid in (1, os.getppid(), CANARY["process"], CANARY["host"], os.getpid()):
     attempt(f"a handle on process {pid}", syscall, (434, 434), pid, 0)
 for descriptor in range(3, 12):

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 names = [name for name in os.environ if re.search("KEY|TOKEN|SECRET|PASSW|CREDENTIAL|EVOLVE|SSH|AWS", name)]
 breach("names of secrets in the environment", names) if names else held("names of secrets in the environment", "none")
 mine = str(os.getpid())

@@ -2,10 +2,23 @@
 
 Expected: as seed
 """
+
 private = [
-    "/etc/shadow", "/root/.bashrc", "/root/.ssh", "/home", "/var/log", "/proc/kcore", "/boot", "/var/lib/docker",
-    f"/proc/{CANARY['host']}/root", "/proc/1/root/etc/shadow", "/proc/1/cwd/.", f"/proc/{os.getppid()}/cwd/.",
-    CANARY["problem"] + "/evaluate.py", CANARY["problem"] + "/problem.yaml", *CANARY["files"],
+    "/etc/shadow",
+    "/root/.bashrc",
+    "/root/.ssh",
+    "/home",
+    "/var/log",
+    "/proc/kcore",
+    "/boot",
+    "/var/lib/docker",
+    f"/proc/{CANARY['host']}/root",
+    "/proc/1/root/etc/shadow",
+    "/proc/1/cwd/.",
+    f"/proc/{os.getppid()}/cwd/.",
+    CANARY["problem"] + "/evaluate.py",
+    CANARY["problem"] + "/problem.yaml",
+    *CANARY["files"],
 ]
 
 

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 attempt("setuid", os.setuid, 0)
 attempt("setgid", os.setgid, 0)
 attempt("seteuid", os.seteuid, 0)

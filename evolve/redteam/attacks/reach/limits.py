@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import resource
 
 for pid in (1, os.getppid(), CANARY["process"], CANARY["host"]):
@@ -11,7 +12,15 @@ for pid in (1, os.getppid(), CANARY["process"], CANARY["host"]):
     attempt(f"make process {pid} idle", os.sched_setscheduler, pid, os.SCHED_IDLE, os.sched_param(0))
     attempt(f"lower process {pid}", os.setpriority, os.PRIO_PROCESS, pid, 19)
     attempt(f"lower the input and output of process {pid}", syscall, (251, 30), 1, pid, 0x6007)
-for name in ("RLIMIT_AS", "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_FSIZE", "RLIMIT_CPU", "RLIMIT_CORE", "RLIMIT_MEMLOCK"):
+for name in (
+    "RLIMIT_AS",
+    "RLIMIT_NPROC",
+    "RLIMIT_NOFILE",
+    "RLIMIT_FSIZE",
+    "RLIMIT_CPU",
+    "RLIMIT_CORE",
+    "RLIMIT_MEMLOCK",
+):
     limit = getattr(resource, name)
     hard = resource.getrlimit(limit)[1]
     try:

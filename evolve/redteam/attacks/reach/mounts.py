@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 none = ctypes.c_char_p(b"none")
 here = ctypes.c_char_p(os.getcwd().encode())
 door("mount a tmpfs", (165, 40), none, here, ctypes.c_char_p(b"tmpfs"), 0, None)

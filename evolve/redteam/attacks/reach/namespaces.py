@@ -2,9 +2,16 @@
 
 Expected: as seed
 """
+
 for name, flag in (
-    ("mount", 0x20000), ("cgroup", 0x2000000), ("hostname", 0x4000000), ("ipc", 0x8000000), ("user", 0x10000000),
-    ("process", 0x20000000), ("network", 0x40000000), ("time", 0x80),
+    ("mount", 0x20000),
+    ("cgroup", 0x2000000),
+    ("hostname", 0x4000000),
+    ("ipc", 0x8000000),
+    ("user", 0x10000000),
+    ("process", 0x20000000),
+    ("network", 0x40000000),
+    ("time", 0x80),
 ):
     door(f"unshare {name}", (272, 97), flag)
     if name != "time":

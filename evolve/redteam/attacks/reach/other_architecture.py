@@ -3,6 +3,7 @@
 Expected: crashed, as seed
 Variants: x32, 32 bit
 """
+
 import mmap
 
 did("try the numbers of " + VARIANT)

@@ -2,6 +2,7 @@
 
 Expected: as seed, timed_out
 """
+
 import gc
 
 found = searched = 0
@@ -24,7 +25,9 @@ else:
         searched += len(content)
         found += len(PATTERN.findall(content))
     breach("secrets in its memory", found) if found else held(f"secrets in {searched >> 20} MB of memory", "none")
-kinds = [type(o).__name__ for o in gc.get_objects() if type(o).__name__ in ("Job", "RemoteCandidate", "_Process", "Verdict")]
+kinds = [
+    type(o).__name__ for o in gc.get_objects() if type(o).__name__ in ("Job", "RemoteCandidate", "_Process", "Verdict")
+]
 breach("objects of the judge", set(kinds)) if kinds else held("objects of the judge", "none")
 modules = [name for name in ("evaluate", "secret") if name in sys.modules]
 breach("modules of the judge", modules) if modules else held("modules of the judge", "none")

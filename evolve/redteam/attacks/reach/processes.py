@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 mine = {os.getpid()}
 others = {1, os.getppid(), CANARY["host"], CANARY["process"]}
 try:

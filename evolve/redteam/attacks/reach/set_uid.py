@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import shutil, subprocess
 
 status = contents("/proc/self/status")
@@ -18,7 +19,13 @@ for folder in ("/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/lib"):
             continue
         found += bool(mode & 0o6000)
 did(f"find {found} set-uid programs")
-for command in (["su", "-c", "id -u"], ["sudo", "-n", "id", "-u"], ["mount"], ["pkexec", "id", "-u"], ["newgrp", "root"]):
+for command in (
+    ["su", "-c", "id -u"],
+    ["sudo", "-n", "id", "-u"],
+    ["mount"],
+    ["pkexec", "id", "-u"],
+    ["newgrp", "root"],
+):
     if shutil.which(command[0]) is None:
         held(" ".join(command), "not there")
         continue

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 door("a shared memory segment", (29, 194), 0, 4096, 0o1666)
 door("a segment with a key", (29, 194), 0x45564F4C, 4096, 0o1666)
 door("attach a segment", (30, 196), 0, None, 0)

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import signal
 
 # A signal that is none asks for permission only.

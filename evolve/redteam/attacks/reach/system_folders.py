@@ -2,12 +2,35 @@
 
 Expected: as seed
 """
+
 import evaluators, numpy
 
 folders = {
-    "/", "/bin", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/sys", "/usr", "/usr/bin", "/usr/lib",
-    "/var", "/var/spool/cron", "/etc/cron.d", "/etc/ld.so.conf.d", sys.prefix, sys.base_prefix, os.path.dirname(os.__file__),
-    os.path.dirname(numpy.__file__), os.path.dirname(evaluators.__file__), "/proc/self/fd", "/proc/1/root/tmp",
+    "/",
+    "/bin",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/sys",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/var",
+    "/var/spool/cron",
+    "/etc/cron.d",
+    "/etc/ld.so.conf.d",
+    sys.prefix,
+    sys.base_prefix,
+    os.path.dirname(os.__file__),
+    os.path.dirname(numpy.__file__),
+    os.path.dirname(evaluators.__file__),
+    "/proc/self/fd",
+    "/proc/1/root/tmp",
     *(path for path in sys.path if path and not path.startswith(os.getcwd())),
 }
 

@@ -2,11 +2,14 @@
 
 Expected: as seed
 """
+
 import socket
 
 for name, kind, way in (
-    ("tcp", socket.AF_INET, socket.SOCK_STREAM), ("tcp6", socket.AF_INET6, socket.SOCK_STREAM),
-    ("udp", socket.AF_INET, socket.SOCK_DGRAM), ("udp6", socket.AF_INET6, socket.SOCK_DGRAM),
+    ("tcp", socket.AF_INET, socket.SOCK_STREAM),
+    ("tcp6", socket.AF_INET6, socket.SOCK_STREAM),
+    ("udp", socket.AF_INET, socket.SOCK_DGRAM),
+    ("udp6", socket.AF_INET6, socket.SOCK_DGRAM),
 ):
     if name in CANARY:
         address = ("::1" if kind == socket.AF_INET6 else "127.0.0.1", CANARY[name])

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 buffer = ctypes.create_string_buffer(64)
 vector = struct.pack("<QQ", ctypes.addressof(buffer), 64)
 for pid in (1, os.getppid(), CANARY["process"], CANARY["host"]):

@@ -3,6 +3,7 @@
 Expected: as seed
 Variants: sleeping, busy, ignoring signals, executed
 """
+
 import signal
 
 ready_in, ready_out = os.pipe()

@@ -3,6 +3,7 @@
 Expected: as seed, crashed, timed_out
 Variants: one file, many files, empty files, folders, links, sparse file
 """
+
 most_bytes = 4 * (max(LIMITS["scratch_mb"], LIMITS["output_mb"]) << 20) + (64 << 20)
 most_files = 8 * (64 * LIMITS["scratch_mb"] + 1024)
 piece = bytes(1 << 20)

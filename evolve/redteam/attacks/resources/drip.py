@@ -3,6 +3,7 @@
 Expected: timed_out
 Variants: drip, half a header, half a body, drip before the question
 """
+
 did("drip an answer")
 
 

@@ -3,6 +3,7 @@
 Expected: timed_out
 Variants: while loading, when called
 """
+
 import signal
 
 for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:

@@ -3,6 +3,7 @@
 Expected: crashed, timed_out
 Variants: standard output, standard error
 """
+
 did("print")
 
 

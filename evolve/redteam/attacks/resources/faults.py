@@ -3,6 +3,7 @@
 Expected: crashed
 Variants: segmentation fault, abort, illegal instruction, killed, floating point, recursion, trap, out of memory
 """
+
 import signal
 
 did("fall: " + VARIANT)
@@ -14,7 +15,9 @@ def recurse(*arguments, **names):
 
 def fall(*arguments, **names):
     numbers = {
-        "illegal instruction": signal.SIGILL, "killed": signal.SIGKILL, "floating point": signal.SIGFPE,
+        "illegal instruction": signal.SIGILL,
+        "killed": signal.SIGKILL,
+        "floating point": signal.SIGFPE,
         "trap": signal.SIGTRAP,
     }
     if VARIANT == "segmentation fault":

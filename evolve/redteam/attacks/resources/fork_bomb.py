@@ -3,6 +3,7 @@
 Expected: as seed, timed_out, crashed
 Variants: wide, deep, of another session
 """
+
 import mmap
 
 counter = mmap.mmap(-1, 4096)

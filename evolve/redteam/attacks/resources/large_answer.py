@@ -3,6 +3,7 @@
 Expected: invalid, crashed, timed_out
 Variants: text, bytes, list of floats, nested, empty lists, unfolding, dictionary, many arrays, array, array of bytes, error message
 """
+
 import numpy
 
 did("answer with too much: " + VARIANT)

@@ -2,5 +2,6 @@
 
 Expected: timed_out
 """
+
 did("match a pattern with exponential cost")
 wrap(lambda function: lambda *arguments, **names: re.match(r"(a+)+$", "a" * 60 + "b"))

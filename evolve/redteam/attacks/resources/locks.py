@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 import fcntl
 
 for path in (sys.executable, os.__file__, "/dev/null", "/dev/urandom", "/usr/lib", "/proc/self/stat"):

@@ -3,6 +3,7 @@
 Expected: as seed, crashed, timed_out
 Variants: of its own, shared, address space
 """
+
 import mmap
 
 step = 16 << 20

@@ -2,6 +2,7 @@
 
 Expected: as seed, crashed, timed_out
 """
+
 import mmap
 
 step, count, total = 64 << 20, 0, 0

@@ -3,6 +3,7 @@
 Expected: as seed, crashed
 Variants: files, pipes, large pipes, duplicates
 """
+
 import fcntl
 
 kept = []

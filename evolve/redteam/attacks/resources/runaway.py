@@ -2,6 +2,7 @@
 
 Expected: as seed, timed_out, crashed
 """
+
 did("run away")
 if os.fork() == 0:
     os.setsid()

@@ -3,6 +3,7 @@
 Expected: timed_out
 Variants: sleep, stopped, stopped child holds the connection, closed output
 """
+
 import signal
 
 did("wait: " + VARIANT)

@@ -2,6 +2,7 @@
 
 Expected: timed_out
 """
+
 did("swallow exceptions")
 
 

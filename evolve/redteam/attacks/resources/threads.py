@@ -2,6 +2,7 @@
 
 Expected: as seed, crashed, timed_out
 """
+
 import threading
 
 started, most = 0, 4 * LIMITS["processes"] + 64

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 for number in range(max(1, LIMITS["processes"] // 2)):
     try:
         if os.fork() == 0:

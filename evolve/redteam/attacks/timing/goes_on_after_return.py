@@ -3,6 +3,7 @@
 Expected: as seed, timed_out
 Variants: threads, processes, both, process of another session
 """
+
 import threading
 
 
@@ -31,6 +32,7 @@ def make(function):
         except (OSError, RuntimeError) as error:
             held("start another", type(error).__name__)
         return answer
+
     return wrapped
 
 

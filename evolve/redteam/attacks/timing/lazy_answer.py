@@ -3,6 +3,7 @@
 Expected: invalid, crashed, as seed
 Variants: generator, array protocol, partial, awaitable, future, iterator of arrays
 """
+
 import functools, itertools, numpy
 from concurrent.futures import Future
 
@@ -40,11 +41,14 @@ def make(function):
             future.set_result(None)
             return future
         if VARIANT == "awaitable":
+
             async def later():
                 return compute()
+
             waiting = later()
             return waiting
         return itertools.repeat(compute(), 2)
+
     return wrapped
 
 

@@ -3,6 +3,7 @@
 Expected: as seed, crashed
 Variants: stand still, backwards, vDSO, preloaded library
 """
+
 import mmap
 
 did("clocks: " + VARIANT)
@@ -25,13 +26,16 @@ def spoil():
             if "[vdso]" in row or "[vvar]" in row:
                 start, end = (int(part, 16) for part in row.split()[0].split("-"))
                 result = _libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), 7)
-                held(f"make {row.split()[-1]} writable", "refused") if result else did(f"make its own {row.split()[-1]} writable")
+                held(f"make {row.split()[-1]} writable", "refused") if result else did(
+                    f"make its own {row.split()[-1]} writable"
+                )
 
 
 def make(function):
     def wrapped(*arguments, **names):
         spoil()
         return function(*arguments, **names)
+
     return wrapped
 
 

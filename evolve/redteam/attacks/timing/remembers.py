@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 calls, known = 0, {}
 
 
@@ -16,6 +17,7 @@ def make(function):
         if key not in known:
             known[key] = function(*arguments, **names)
         return known[key]
+
     return wrapped
 
 

@@ -3,6 +3,7 @@
 Expected: as seed, timed_out, crashed
 Variants: processes, memory, system calls
 """
+
 did("slow the judge down: " + VARIANT)
 try:
     for _ in range(2 * (os.cpu_count() or 1)):

@@ -1,0 +1,40 @@
+"""A program scores the same wherever it is judged, and no honest program is taken for a hostile one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from evolve import wiring
+from evolve.domain.evaluation import Outcome
+from evolve.domain.problem import Problem
+from evolve.evaluation.docker_sandbox import DockerSandbox
+from evolve.evaluation.process_sandbox import ProcessSandbox
+from evolve.interfaces import Job, Sandbox
+from tests.engine import Engine
+
+
+async def scores(sandbox: Sandbox, problem: Problem) -> Mapping[tuple[str, str], Mapping[str, float]]:
+    """Return the metrics of seed and baselines at every stage of the search."""
+    programs = {"seed": problem.seed().files, **problem.baselines()}
+    found = {}
+    await sandbox.start()
+    try:
+        for name, files in programs.items():
+            for stage in problem.stages:
+                verdict = await sandbox.judge(Job(problem, stage, files))
+                assert verdict.outcome is Outcome.VALID, (name, stage.name, verdict)
+                found[name, stage.name] = verdict.metrics
+    finally:
+        await sandbox.close()
+    return found
+
+
+@pytest.mark.parametrize("name", wiring.problem_names())
+def test_seed_and_baselines_score_the_same_with_and_without_an_engine(engine: Engine, name: str) -> None:
+    problem = wiring.load_problem(name)
+    in_processes = asyncio.run(scores(ProcessSandbox(problem), problem))
+    in_containers = asyncio.run(scores(DockerSandbox(problem, base_image=engine.base_image), problem))
+    assert in_containers == in_processes
