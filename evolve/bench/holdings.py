@@ -68,7 +68,14 @@ class Stocktaking:
 
     def holdings(self) -> Holdings:
         """Return what is held now. Blocks. Raises SandboxUnavailable when the engine does not answer."""
-        below = descendants()
+        descriptors, below = len(list(Path("/proc/self/fd").iterdir())), descendants()
+        try:
+            return self._all(descriptors, below)
+        finally:
+            if self._engine:
+                self._engine.close()  # it keeps a connection for every call
+
+    def _all(self, descriptors: int, below: frozenset[int]) -> Holdings:
         uses: Sequence[Use] = self._engine.uses(this_owner()) if self._engine else ()
         volumes, images = self._engine.dangling() if self._engine else (0, 0)
         inner = [pid for pid in below if _is_nested(pid)] + [use.process for use in uses]
@@ -77,7 +84,7 @@ class Stocktaking:
             judge_mb=max((_resident_mb(pid) for pid in below if not _is_nested(pid)), default=0.0),
             supervisor_mb=max(map(_resident_mb, inner), default=0.0),
             container_mb=max((use.memory_mb for use in uses), default=0.0),
-            descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208
+            descriptors=descriptors,
             threads=threading.active_count(),
             processes=len(below),
             in_containers=sum(use.processes for use in uses),

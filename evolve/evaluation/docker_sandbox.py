@@ -90,6 +90,7 @@ class DockerSandbox(SlotSandbox):
                 line.close()
             if error:
                 raise SandboxUnavailable(f"The container {image} is no sandbox: {error}")
+            await _in_thread(engine.close)  # it keeps a connection for every call made so far
 
     def protects(self) -> Sequence[str]:
         """See Sandbox.protects."""
