@@ -29,6 +29,7 @@ class Limits(msgspec.Struct, frozen=True):
     processes: int
     output_mb: int
     scratch_mb: int
+    gpus: int
 
 
 class Setup(msgspec.Struct, frozen=True):

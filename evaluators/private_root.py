@@ -13,7 +13,8 @@ _SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime",
 )  # fmt: skip
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+HARMLESS_DEVICES = ("null", "zero", "full", "random", "urandom")
+_GPU_DEVICES = ("nvidia", "kfd", "dri", "dxg")
 _OLD = "/.old"
 _SHARED_MEMORY_MB = 16
 _FILES_PER_MB = 64
@@ -30,10 +31,17 @@ def readable_paths(libraries: Iterable[str]) -> list[str]:
     return found
 
 
-def build(kernel: Kernel, readable: Iterable[str], hidden: Iterable[str], scratch_mb: int) -> None:
+def gpus() -> list[str]:
+    """Return the names below /dev of the GPUs that this process sees, and of what drives them."""
+    return [name for name in sorted(os.listdir("/dev")) if name.startswith(_GPU_DEVICES)]
+
+
+def build(
+    kernel: Kernel, readable: Iterable[str], hidden: Iterable[str], scratch_mb: int, devices: Iterable[str]
+) -> None:
     """Replace the file system of this process, which has a mount namespace and is its pid 1.
 
-    Raises OSError.
+    ``devices`` are names below /dev. Raises OSError.
     """
     real = {path: os.path.realpath(path) for path in readable}
     concealed = {path for name in hidden for path in (name, os.path.realpath(name))}
@@ -42,7 +50,7 @@ def build(kernel: Kernel, readable: Iterable[str], hidden: Iterable[str], scratc
     Path("/tmp" + _OLD).mkdir()
     kernel.pivot_root("/tmp", "/tmp" + _OLD)
     os.chdir("/")
-    _devices(kernel)
+    _devices(kernel, devices)
     _writable_folders(kernel, scratch_mb)
     # An interpreter may live below /tmp: the way to it has to lie in the scratch folder, closed to writing.
     ways = sorted({"/tmp/" + path.split("/")[2] for path in real if path.startswith("/tmp/")})
@@ -78,11 +86,14 @@ def _show(kernel: Kernel, path: str, source: str) -> None:
     kernel.make_read_only(path)
 
 
-def _devices(kernel: Kernel) -> None:
+def _devices(kernel: Kernel, names: Iterable[str]) -> None:
     Path("/dev").mkdir(mode=0o755)
-    for name in _DEVICES:
-        Path("/dev", name).touch()
-        kernel.mount(f"{_OLD}/dev/{name}", f"/dev/{name}", flags=Mount.BIND)
+    for name in names:
+        if Path(f"{_OLD}/dev/{name}").is_dir():
+            Path("/dev", name).mkdir()
+        else:
+            Path("/dev", name).touch()
+        kernel.mount(f"{_OLD}/dev/{name}", f"/dev/{name}", flags=Mount.BIND | Mount.RECURSIVE)
     Path("/dev/fd").symlink_to("/proc/self/fd")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         Path("/dev", name).symlink_to(f"/proc/self/fd/{number}")

@@ -34,8 +34,6 @@ _END_SECONDS = 20.0
 _FORK_UNAWARE = {"numpy"}
 _Call = tuple[Callable[..., object], tuple[object, ...]]
 _CAPABILITIES = tuple(Capability)
-_DEVICES: Final = ("null", "zero", "full", "random", "urandom", "nvidia", "kfd", "dri", "dxg")
-"""Beginnings of the names of devices that programs may use: harmless ones, and GPUs if the container has any."""
 _LIMIT_NAMES: Final = {
     resource.RLIMIT_AS: "memory of a process",
     resource.RLIMIT_FSIZE: "size of a file",
@@ -83,7 +81,8 @@ class _Supervisor:
         if setup.walls is Walls.NAMESPACES:
             kernel.unshare(Namespace.MOUNTS | Namespace.NETWORK | Namespace.IPC | Namespace.HOSTNAME)
             socket.sethostname("sandbox")
-            private_root.build(kernel, readable, setup.hidden, setup.limits.scratch_mb)
+            devices = (*private_root.HARMLESS_DEVICES, *(private_root.gpus() if setup.limits.gpus else ()))
+            private_root.build(kernel, readable, setup.hidden, setup.limits.scratch_mb, devices)
         if not self._walled:
             kernel.adopt_orphans()
             signal.signal(signal.SIGTERM, self._leave)
@@ -245,7 +244,7 @@ class _Supervisor:
         elif self._setup.walls is Walls.CONTAINER:
             # All of the image but its devices: terminals and queues are rooms of their own, without limits.
             reading = [f"/{name}" for name in os.listdir("/") if name != "dev"]
-            devices = [f"/dev/{name}" for name in os.listdir("/dev") if name.startswith(_DEVICES)]
+            devices = [f"/dev/{name}" for name in (*private_root.HARMLESS_DEVICES, *private_root.gpus())]
             writing = [*self._writable, *devices]
         else:
             reading, writing = [*readable, "/dev/urandom", "/dev/zero"], [*self._writable, "/dev/null"]
@@ -277,6 +276,8 @@ class _Supervisor:
             # With a user namespace the slot's own two processes count as the same user.
             own = 0 if self._uid >= 0 else 2
             values[resource.RLIMIT_NPROC] = limits.processes + own
+        if limits.gpus:
+            del values[resource.RLIMIT_AS], values[resource.RLIMIT_MEMLOCK]
         missing = []
         for limit, value in values.items():
             try:

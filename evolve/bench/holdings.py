@@ -5,6 +5,7 @@ Taken while no program runs, two such lists tell what was not given back in betw
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import threading
@@ -68,6 +69,7 @@ class Stocktaking:
 
     def holdings(self) -> Holdings:
         """Return what is held now. Blocks. Raises SandboxUnavailable when the engine does not answer."""
+        gc.collect()  # sockets of calls that an engine refused are let go of with their errors
         descriptors, below = len(list(Path("/proc/self/fd").iterdir())), descendants()
         try:
             return self._all(descriptors, below)

@@ -37,6 +37,7 @@ _SLOW_SHARE = 0.03
 """Of the attacks beyond the first of each kind: those that may last until their time is up."""
 _LOOKS = (0.1, 0.5, 1.0)
 _RESTART_AT = 0.3
+_AFTER_RESTART = 10
 _SETTLE_S = 120.0
 _SETTLE_LOOK_S = 1.0
 _EXAMPLES = 5
@@ -286,7 +287,9 @@ class Soak:
                 end = round(share * len(plan.programs))
                 await self._judge_all(plan.programs[begun:end], begun, len(plan.programs), findings)
                 begun = end
-                trouble = await self._restarting if self._restarting else ""
+                if self._restarting is not None:
+                    await self._judge_until(self._restarting, findings)
+                    trouble = await self._restarting
                 await self._settled()
                 held[f"at {share:.0%}"] = await asyncio.to_thread(self._stock.holdings)
         finally:
@@ -295,7 +298,7 @@ class Soak:
         for case in [*self._canaries.disturbed(), *self._traces.found()]:
             findings.add(Findings.HOST, case)
         return Report(
-            programs=len(plan.programs),
+            programs=findings.outcomes.total(),
             attacks=plan.attacks(),
             seconds=self._pace.seconds,
             longest_wait_s=self._pace.longest_s,
@@ -328,6 +331,23 @@ class Soak:
         async with asyncio.TaskGroup() as group:
             for _ in range(2 * self._executor.width):
                 group.create_task(work())
+
+    async def _judge_until(self, restarting: asyncio.Task[str], findings: Findings) -> None:
+        """Judge honest programs beyond the plan while the restart lasts, and a few after it."""
+
+        async def work(number: int) -> None:
+            while not restarting.done():
+                await self._judge(number, findings)
+                self._pace.verdict()
+            for more in range(_AFTER_RESTART):
+                await self._judge(number + more, findings)
+                self._pace.verdict()
+
+        if not restarting.done():
+            self._pace.begin()
+            async with asyncio.TaskGroup() as group:
+                for number in range(2 * self._executor.width):
+                    group.create_task(work(number))
 
     async def _judge(self, program: int | Attack, findings: Findings) -> None:
         stage = self._problem.stages[0]

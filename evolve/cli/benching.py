@@ -14,7 +14,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from evolve.bench import machinery, soak
+from evolve.bench import machinery, sandboxes, soak
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.cli.options import as_json, json_option
@@ -79,6 +79,25 @@ def problem_(problem: str, overrides: tuple[str, ...], seeds: int, against: str,
     Console().print(table_of(rows, list(rows[0])))
     spread = ", ".join(f"{name} {value:.3f}" for name, value in summary.items())
     click.echo(f"final score over that of {against}: {spread} ({seeds} seeds)")
+
+
+@bench.command("sandbox")
+@click.option("--problem", "problems", multiple=True, help="Whose seed is judged; two small problems unless given.")
+@click.option("--repeats", default=100, show_default=True, type=click.IntRange(min=4), help="Warm samples of each way.")
+@json_option
+def sandbox_(problems: tuple[str, ...], repeats: int, json_: bool) -> None:
+    """What an evaluation takes in every kind of sandbox, warm and cold, and without any; in one run."""
+    rows: list[dict[str, object]] = []
+    for found in sandboxes.measure(problems, repeats, _to_stderr):
+        if json_:
+            click.echo(as_json(asdict(found)))
+        elif isinstance(found, sandboxes.Absent):
+            click.echo(f"not measured: {found.way}: {found.reason}")
+        else:
+            times = {"median_ms": f"{found.median_ms:.2f}", "p95_ms": f"{found.p95_ms:.2f}"}
+            rows.append({**asdict(found), **times, "ratio": f"{found.ratio:.2f}"})
+    if rows:
+        Console().print(table_of(rows, list(rows[0])))
 
 
 @bench.command("soak")

@@ -61,12 +61,17 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one candidate process tree may use, beyond the interpreter and its preloaded modules."""
+    """What one candidate process tree may use, beyond the interpreter and its preloaded modules.
+
+    With ``gpus`` the address space of a process is not limited, as drivers reserve far more than they
+    use; the memory of a container is.
+    """
 
     memory_mb: int = 1024
     processes: int = 16
     output_mb: int = 16
     scratch_mb: int = 64
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,12 +414,13 @@ class _Reader:
 
     def _limits(self, raw: Mapping[str, Any]) -> Limits:
         limits = Limits()
-        known = {"memory_mb", "processes", "output_mb", "scratch_mb"}
+        known = {"memory_mb", "processes", "output_mb", "scratch_mb", "gpus"}
         item = self._mapping(raw.get("limits") or {}, "limits", known)
         values = {key: int(self._number(item, key, "limits", None)) for key in item}
         for key, value in values.items():
-            if value < 1:
-                self._fail(f"limits.{key}", "a positive number", repr(item[key]))
+            least = 0 if key == "gpus" else 1
+            if value < least:
+                self._fail(f"limits.{key}", f"a number of at least {least}", repr(item[key]))
         return replace(limits, **values)
 
     def _known(self, item: Any, index: int, objectives: Sequence[Objective]) -> KnownBest:

@@ -51,14 +51,12 @@ class Box:
         limits: of the problem; memory is that of all processes together here.
         cpus: processor time that all processes together may use, in cores.
         runtime: the engine's runtime, such as ``runsc``; None for the engine's default.
-        gpus: how many GPUs the container sees.
     """
 
     image: str
     limits: Limits
     cpus: float
     runtime: str | None = None
-    gpus: int = 0
 
     def options(self, name: str, sockets: str | None, owner: str) -> dict[str, Any]:
         """Return the arguments of the SDK's ``containers.create``.
@@ -99,7 +97,7 @@ class Box:
             "pids_limit": limits.processes + (_RUNTIME_PROCESSES if self.runtime else _OWN_PROCESSES),
             "ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
             "log_config": {"Type": "none"},
-            "device_requests": [{"Driver": "", "Count": self.gpus, "Capabilities": [["gpu"]]}] if self.gpus else [],
+            "device_requests": [{"Count": limits.gpus, "Capabilities": [["gpu"]]}] if limits.gpus else [],
         }
 
 

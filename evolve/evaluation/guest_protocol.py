@@ -46,6 +46,7 @@ class LimitsMessage(msgspec.Struct, frozen=True):
     processes: int
     output_mb: int
     scratch_mb: int
+    gpus: int
 
 
 class SetupMessage(msgspec.Struct, frozen=True):
@@ -106,7 +107,7 @@ def setup_message(
     limits = problem.limits
     return SetupMessage(
         walls=walls,
-        limits=LimitsMessage(limits.memory_mb, limits.processes, limits.output_mb, limits.scratch_mb),
+        limits=LimitsMessage(limits.memory_mb, limits.processes, limits.output_mb, limits.scratch_mb, limits.gpus),
         preload=list(problem.preload),
         hidden=list(hidden),
         pin=pin,

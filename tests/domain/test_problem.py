@@ -220,7 +220,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "params as list": ({"params": [1]}, "'params': expected a mapping"),
     "unknown limit": ({"limits": {"memory": 1}}, "'limits.memory'. Did you mean 'memory_mb'"),
     "limit as text": ({"limits": {"memory_mb": "1 GB"}}, "'limits.memory_mb': expected a number, found '1 GB'"),
-    "negative limit": ({"limits": {"memory_mb": -1}}, "'limits.memory_mb': expected a positive number, found -1"),
+    "negative limit": ({"limits": {"memory_mb": -1}}, "'limits.memory_mb': expected a number of at least 1, found -1"),
     "known best without source": (
         {"known_best": [{"objective": "error", "value": 1}]},
         r"known_best\[0\].source.*expected text",
