@@ -70,8 +70,9 @@ class DockerSandbox(SlotSandbox):
 
     async def start(self) -> None:
         """See Sandbox.start."""
-        if self._slot:
+        if self.alive():
             return
+        await self.close()
         async with AsyncExitStack() as resources:
             engine = Engine()
             resources.push_async_callback(_in_thread, engine.close)
