@@ -30,6 +30,8 @@ _FEEDBACK_CHARACTERS: Final = 8000
 _OUTPUT_BYTES: Final = 16384
 _ARTIFACT_BYTES: Final = 32 << 20
 _STANDARD_ERROR = 2
+# A program's words end up on a terminal, which obeys control characters: shown as U+FFFD.
+_UNPRINTABLE: Final = dict.fromkeys({*range(32), *range(127, 160)} - {9, 10, 13}, 0xFFFD)
 _OUTCOMES: tuple[tuple[type[CandidateError], str], ...] = (
     (CandidateTimedOut, "timed_out"),
     (CandidateCrashed, "crashed"),
@@ -99,7 +101,7 @@ def judge(job: Job, limits: Limits, supervisor: Supervisor, judges: dict[str, Ev
         artifacts=_bytes({**score.artifacts, **_printed()}),
         per_instance=dict(score.per_instance),
         seconds=time.perf_counter() - started,
-        log=candidate.log,
+        log=candidate.log.translate(_UNPRINTABLE),
         healthy=candidate.clean,
     )
 
@@ -163,7 +165,7 @@ def _float(value: Any) -> float:
 
 
 def _text(value: object, characters: int) -> str:
-    return str(value)[:characters].encode("utf-8", "replace").decode()
+    return str(value)[:characters].encode("utf-8", "replace").decode().translate(_UNPRINTABLE)
 
 
 def _bytes(artifacts: Mapping[str, str | bytes]) -> dict[str, bytes]:

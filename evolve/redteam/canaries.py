@@ -62,6 +62,7 @@ class Canaries:
             self._folders = (shared, home)
             copy = shared / "problem"
             shutil.copytree(self._original.folder, copy, ignore=shutil.ignore_patterns("__pycache__", ".git"))
+            _open_to_all(copy)
             self.problem = replace(self._original, folder=copy)
             for path in (shared / "canary.txt", home / "canary.txt", copy / "redteam_secret.txt"):
                 self._plant(path)
@@ -183,6 +184,13 @@ class Canaries:
         while _process_state(process.pid) == "T" and time.monotonic() < deadline:
             time.sleep(0.01)
         return ["a process of the host was stopped"]
+
+
+def _open_to_all(folder: Path) -> None:
+    """Let every user read a folder: what keeps a program out must be the sandbox."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
 
 
 def _secret() -> str:
