@@ -243,17 +243,16 @@ class Engine:
                 return False
 
     def remove(self, name: str) -> None:
-        """Kill and remove a container, if there is one."""
+        """Kill and remove a container, if there is one; it is gone when this returns."""
         import docker.errors
 
-        with _explained("The engine cannot remove a container"):
+        with _explained("The engine cannot remove a container"), suppress(docker.errors.NotFound):
             try:
                 self.client().api.remove_container(name, force=True)
-            except docker.errors.NotFound:
-                return
             except docker.errors.APIError as error:
-                if error.status_code != 409:  # it is being removed already
+                if error.status_code != 409:
                     raise
+                self.client().api.wait(name, timeout=_CALL_SECONDS, condition="removed")  # it is being removed already
 
     def abandoned(self) -> list[str]:
         """Return the names of containers whose owner on this machine is gone."""
