@@ -130,6 +130,7 @@ def _does_not_protect(isolation: ReadyMessage, refusal: str) -> list[str]:
             sentences.append("Programs can use the network.")
         if isolation.candidate_uid < 0:
             sentences.append("Programs run as your user: the number of processes is not limited.")
+            sentences.append("Programs can change the modes and times of your files.")
             if not isolation.landlock:
                 sentences.append("Programs can signal your processes and read files of yours.")
     elif isolation.user_namespace:

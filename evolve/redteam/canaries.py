@@ -78,6 +78,11 @@ class Canaries:
     ) -> None:
         self._cleanup.close()
 
+    @property
+    def process(self) -> int:
+        """The process that is watched; 0 outside the context."""
+        return self._process.pid if self._process else 0
+
     def addresses(self) -> Mapping[str, object]:
         """Return what an attack is told, so that it knows where to reach."""
         ports = {name: self._listeners[name].getsockname()[1] for name, kind, _ in _LISTENERS if kind != socket.AF_UNIX
@@ -89,7 +94,7 @@ class Canaries:
             "files": [str(path) for path in self._files],
             "folders": [str(folder) for folder in self._folders],
             "problem": str(self.problem.folder),
-            "process": self._process.pid if self._process else 0,
+            "process": self.process,
             "host": os.getpid(),
             "variable": _VARIABLE,
             "working_folder": str(Path.cwd()),

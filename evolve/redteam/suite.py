@@ -38,7 +38,7 @@ async def run_suite(
     Raises SandboxUnavailable when no sandbox starts, SeedNotValid when there is nothing to compare with.
     """
     with Canaries(problem) as canaries:
-        arena = _Arena(canaries.problem, make_sandbox)
+        arena = _Arena(canaries, make_sandbox)
         try:
             await arena.start()
             suite = _Suite(canaries, arena)
@@ -70,15 +70,15 @@ class _Judged:
 class _Arena:
     """One sandbox, replaced when it breaks; notices when it replaces itself."""
 
-    def __init__(self, problem: Problem, make_sandbox: MakeSandbox) -> None:
-        self._problem, self._make = problem, make_sandbox
-        self._sandbox = make_sandbox(problem)
+    def __init__(self, canaries: Canaries, make_sandbox: MakeSandbox) -> None:
+        self._canaries, self._problem, self._make = canaries, canaries.problem, make_sandbox
+        self._sandbox = make_sandbox(self._problem)
         self._idle: frozenset[int] = frozenset()
 
     async def start(self) -> None:
         """Start a sandbox. Raises SandboxUnavailable."""
         await self._sandbox.start()
-        self._idle = descendants()
+        self._idle = self._living()
 
     async def judge(self, files: Mapping[str, str], stage: Stage) -> _Judged:
         """Judge a program; a sandbox that fails over it is replaced, and the verdict is INFRASTRUCTURE."""
@@ -94,13 +94,19 @@ class _Arena:
         return _Judged(verdict, time.monotonic() - started, self._changed())
 
     def _changed(self) -> str:
-        before, self._idle = self._idle, descendants()
-        return "the sandbox found itself not clean, and was replaced" if before - self._idle else ""
+        now = self._living()
+        if not self._idle - now:
+            return ""
+        self._idle = now
+        return "the sandbox found itself not clean, and was replaced"
 
     def strangers(self) -> list[str]:
         """Return sentences about processes below this one that do not belong to an idle sandbox."""
-        more = descendants() - self._idle
+        more = self._living() - self._idle
         return [f"process {pid} was left in the sandbox" for pid in sorted(more)]
+
+    def _living(self) -> frozenset[int]:
+        return descendants() - {self._canaries.process}
 
     async def close(self) -> None:
         """End the sandbox."""

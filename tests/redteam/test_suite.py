@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -256,6 +257,50 @@ def test_a_sandbox_that_breaks_is_replaced_and_counted(make_problem: Make) -> No
     rulings = [result.ruling for result in results.values()]
     assert rulings == [Ruling.REPLACED, Ruling.CONTAINED, Ruling.CONTAINED]
     assert results["reach/breaks"].why == ("It broke.",)
+
+
+class Replacing(Fragile):
+    """A sandbox that replaces itself over a word in a program, and says nothing of it."""
+
+    async def judge(self, job: Job) -> Verdict:
+        """See Sandbox.judge."""
+        verdict = await self._inner.judge(job)
+        if "replace the sandbox" in job.files[job.problem.entry]:
+            await self._inner.close()
+            await self._inner.start()
+        return verdict
+
+
+def test_a_sandbox_that_replaces_itself_is_noticed(make_problem: Make) -> None:
+    attacks = [attack("replaces", "did('replace the sandbox')"), attack("does not", "held('it')")]
+    results = run(make_problem(), attacks, Replacing)
+    assert [result.ruling for result in results.values()] == [Ruling.REPLACED, Ruling.CONTAINED]
+
+
+class Littering(Fragile):
+    """A sandbox in which a process stays behind."""
+
+    left: subprocess.Popen[bytes] | None = None
+
+    async def judge(self, job: Job) -> Verdict:
+        """See Sandbox.judge."""
+        verdict = await self._inner.judge(job)
+        if "leave a process" in job.files[job.problem.entry]:
+            self.left = subprocess.Popen(["sleep", "60"])
+        return verdict
+
+    async def close(self) -> None:
+        """See Sandbox.close."""
+        await self._inner.close()
+        if self.left:
+            self.left.kill()
+            self.left.wait()
+
+
+def test_a_process_that_stays_in_the_sandbox_is_noticed(make_problem: Make) -> None:
+    results = run(make_problem(), [attack("litters", "did('leave a process')")], Littering)
+    assert results["reach/litters"].ruling is Ruling.BREACH
+    assert "was left in the sandbox" in results["reach/litters"].why[0]
 
 
 class Forgetful(Fragile):

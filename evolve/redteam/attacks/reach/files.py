@@ -8,7 +8,6 @@ private = [
     "/root/.bashrc",
     "/root/.ssh",
     "/home",
-    "/var/log",
     "/proc/kcore",
     "/boot",
     "/var/lib/docker",

@@ -2,6 +2,7 @@
 
 Expected: as seed
 """
+
 door("inotify_init1", (294, 26), 0)
 door("inotify_init", (253, None))
 door("inotify_add_watch", (254, 27), 0, ctypes.c_char_p(b"/usr/bin"), 0x21)
