@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +115,7 @@ def ways() -> tuple[dict[str, Sequence[str]], list[Absent]]:
 
 
 async def costs_of(
-    name: str, sandboxes: dict[str, Sequence[str]], repeats: int, say: Callable[[str], None]
+    name: str, sandboxes: Mapping[str, Sequence[str]], repeats: int, say: Callable[[str], None]
 ) -> list[Cost]:
     """Measure the seed of a problem in every way, ``repeats`` times warm. Raises SandboxUnavailable."""
     problem = wiring.load_problem(name)

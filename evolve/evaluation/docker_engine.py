@@ -182,6 +182,7 @@ class Engine:
             import docker
 
             with _explained("The container engine does not answer"):
+                _knock(os.environ.get("DOCKER_HOST") or _DEFAULT_ADDRESS)
                 self._connection = docker.from_env(timeout=_CALL_SECONDS)
         return self._connection
 
@@ -301,6 +302,15 @@ def _use(name: str, process: int, stats: Mapping[str, Any]) -> Use:
     droppable = details.get("total_inactive_file", details.get("inactive_file", 0))  # cgroup v1, v2
     used = (memory.get("usage", 0) - droppable) / 1e6
     return Use(name, process, used, stats.get("pids_stats", {}).get("current", 0))
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nobody listens at a socket of this machine: at each try the SDK would leave one open."""
+    scheme, _, path = address.partition("://")
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as visitor:
+            visitor.settimeout(_CALL_SECONDS)
+            visitor.connect(path)
 
 
 @contextmanager

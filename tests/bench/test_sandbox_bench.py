@@ -14,12 +14,12 @@ from evolve.cli import main
 from evolve.errors import SandboxUnavailable
 from tests.engine import Engine
 
-_NOTHING: dict[str, tuple[str, ...]] = {"process": ("sandbox=process",)}
+_ONLY_PROCESSES: dict[str, tuple[str, ...]] = {"process": ("sandbox=process",)}
 
 
 async def test_every_way_is_measured_and_compared_with_warm_processes() -> None:
     said: list[str] = []
-    costs = {cost.way: cost for cost in await sandboxes.costs_of(str(TRIVIAL), _NOTHING, 4, said.append)}
+    costs = {cost.way: cost for cost in await sandboxes.costs_of(str(TRIVIAL), _ONLY_PROCESSES, 4, said.append)}
     warm, cold, local = costs["process, warm"], costs["process, cold"], costs["no sandbox"]
     assert warm.samples == 4 and cold.samples == 4 and warm.ratio == 1.0
     assert 0 < local.median_ms < warm.median_ms < cold.median_ms
@@ -33,7 +33,7 @@ async def test_a_program_that_does_not_score_is_no_figure(tmp_path: Path) -> Non
     for name in ("problem.yaml", "evaluate.py"):
         (tmp_path / name).write_text((TRIVIAL / name).read_text())
     with pytest.raises(SandboxUnavailable, match="no score"):
-        await sandboxes.costs_of(str(tmp_path), _NOTHING, 4, str)
+        await sandboxes.costs_of(str(tmp_path), _ONLY_PROCESSES, 4, lambda line: None)
 
 
 def test_an_engine_that_is_absent_is_said(

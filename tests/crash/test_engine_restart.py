@@ -6,6 +6,7 @@ The engine is one of the test's own, beside the one that other tests use and wit
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -104,10 +105,10 @@ def _containers(private: PrivateEngine, owner: str) -> list[str]:
         client.close()
 
 
+# The SDK leaves a socket open when an engine ends between taking a call and answering it.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("end", [PrivateEngine.stop, PrivateEngine.kill], ids=["stopped", "killed"])
-async def test_jobs_wait_while_the_engine_is_away(
-    private: PrivateEngine, end: Callable[[PrivateEngine], None], caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_jobs_wait_while_the_engine_is_away(private: PrivateEngine, end: Callable[[PrivateEngine], None]) -> None:
     problem = wiring.load_problem(str(TRIVIAL))
     job = Job(problem, problem.stages[0], problem.seed().files)
     executor = LocalExecutor(
@@ -137,6 +138,7 @@ async def test_jobs_wait_while_the_engine_is_away(
         assert before and after and not before & after
     finally:
         await executor.close()
+    gc.collect()
     assert {verdict.outcome for verdict in verdicts} == {Outcome.VALID}, verdicts
     assert len({verdict.metrics["value"] for verdict in verdicts}) == 1
     assert _containers(private, this_owner()) == []
