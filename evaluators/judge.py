@@ -52,6 +52,10 @@ class HostLink:
         self._socket = connection
         self._stream = connection.makefile("rb")
 
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when a message, or the end, has come."""
+        return self._socket.fileno()
+
     def receive(self) -> bytes:
         """Return the next message; ends this process when the host is gone."""
         header = self._stream.read(_LENGTH.size)
@@ -71,10 +75,11 @@ class HostLink:
 
 
 def serve(link: HostLink, supervisor: Supervisor, limits: Limits) -> NoReturn:
-    """Judge one job after the other until the host goes away."""
+    """Judge one job after the other until the host goes away. Raises SupervisorLost, also between jobs."""
     decoder, encoder = msgspec.msgpack.Decoder(Job), msgspec.msgpack.Encoder()
     judges: dict[str, Evaluate] = {}
     while True:
+        supervisor.wait_beside(link.fileno())
         job = decoder.decode(link.receive())
         link.send(encoder.encode(judge(job, limits, supervisor, judges)))
 

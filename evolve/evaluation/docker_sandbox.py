@@ -70,8 +70,9 @@ class DockerSandbox(SlotSandbox):
 
     async def start(self) -> None:
         """See Sandbox.start."""
-        if self._slot:
+        if self.alive():
             return
+        await self.close()
         async with AsyncExitStack() as resources:
             engine = Engine()
             resources.push_async_callback(_in_thread, engine.close)
@@ -90,6 +91,7 @@ class DockerSandbox(SlotSandbox):
                 line.close()
             if error:
                 raise SandboxUnavailable(f"The container {image} is no sandbox: {error}")
+            await _in_thread(engine.close)  # it keeps a connection for every call made so far
 
     def protects(self) -> Sequence[str]:
         """See Sandbox.protects."""

@@ -55,8 +55,9 @@ class ProcessSandbox(SlotSandbox):
 
     async def start(self) -> None:
         """See Sandbox.start. Namespaces that this machine refuses are done without, and reported."""
-        if self._slot:
+        if self.alive():
             return
+        await self.close()
         error = await self._try()
         if error and self._walls is Walls.NAMESPACES:
             self._walls, self._refusal = Walls.NONE, error
