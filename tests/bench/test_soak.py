@@ -22,7 +22,7 @@ from evolve.redteam.ruling import Reference
 from tests.engine import Engine
 
 _QUESTIONS = 4096
-_NOTHING = Holdings(*[0.0] * 4, *[0] * 9)
+_NOTHING = Holdings(0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def test_each_kind_of_attack_is_there_once_before_any_is_there_often() -> None:

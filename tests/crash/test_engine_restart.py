@@ -92,7 +92,7 @@ def _copy_images(engine: Engine, private: PrivateEngine) -> None:
     guest = engine.images().build(wiring.load_problem(str(TRIVIAL)), lambda line: None)
     client = private.client()
     for name in (engine.base_image, guest):
-        client.images.load(engine.client.images.get(name).save(named=name))
+        client.images.load(b"".join(engine.client.images.get(name).save(named=name)))
     client.close()
 
 
