@@ -385,9 +385,10 @@ class Soak:
 
 
 def _proofs_of_holdings(held: Mapping[str, Holdings]) -> Iterator[Proof]:
-    early, late = held[f"at {_LOOKS[0]:.0%}"], held[f"at {_LOOKS[-1]:.0%}"]
+    # Until the middle a process may grow to the largest answer that it meets; that is no leak.
+    early, late = held[f"at {_LOOKS[1]:.0%}"], held[f"at {_LOOKS[-1]:.0%}"]
     for claim, cases in (
-        ("nothing grows while programs come and go", growth(early, late)),
+        ("nothing grows from the middle to the end", growth(early, late)),
         ("nothing is left when all is closed", left_behind(held["before"], held["after"])),
     ):
         yield Proof(claim, len(cases), tuple(cases))

@@ -69,9 +69,11 @@ class Slot:
                 cwd="/",
                 start_new_session=True,
             )
-        except OSError as error:
+        except BaseException as error:
             host.close()
             life.close()
+            if not isinstance(error, OSError):
+                raise
             raise SandboxUnavailable(f"The interpreter {python} cannot be started: {error}") from error
         finally:
             guest.close()
@@ -94,11 +96,13 @@ class Slot:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._host.close()
-        await self._process.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await asyncio.get_running_loop().sock_recv(self._life, 1)
-        self._life.close()
+        try:
+            await self._process.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await asyncio.get_running_loop().sock_recv(self._life, 1)
+        finally:
+            self._life.close()
 
 
 class SlotSandbox(ABC):
