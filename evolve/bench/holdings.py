@@ -19,6 +19,9 @@ from evolve.redteam.traces import Traces, descendants
 
 _TEMPORARY_FOLDERS = ("/tmp", "/dev/shm")
 _MEMORY_GROWTH_MB = 32.0
+_JUDGE_GROWTH_MB = (
+    80.0  # a judge keeps the room that the largest answers took: four million dictionaries, 40 MB and more
+)
 _DESCRIPTOR_GROWTH = 4
 _COUNTED = ("processes", "in_containers", "strays", "folders", "containers", "volumes")
 _THREAD_GROWTH = 8  # the pool that waits for the engine grows to the machine's cores and four
@@ -101,7 +104,8 @@ class Stocktaking:
 def growth(early: Holdings, late: Holdings) -> list[str]:
     """Return sentences about what grew more than it may while the same sandboxes wait for work."""
     allowed = {
-        **dict.fromkeys(("controller_mb", "judge_mb", "supervisor_mb", "container_mb"), _MEMORY_GROWTH_MB),
+        **dict.fromkeys(("controller_mb", "supervisor_mb", "container_mb"), _MEMORY_GROWTH_MB),
+        "judge_mb": _JUDGE_GROWTH_MB,
         "descriptors": _DESCRIPTOR_GROWTH,
         "threads": _THREAD_GROWTH,
         **dict.fromkeys(_COUNTED, 0.0),
