@@ -30,6 +30,8 @@ _FEEDBACK_CHARACTERS: Final = 8000
 _OUTPUT_BYTES: Final = 16384
 _ARTIFACT_BYTES: Final = 32 << 20
 _STANDARD_ERROR = 2
+# A program's words end up on a terminal, which obeys control characters: shown as U+FFFD.
+_UNPRINTABLE: Final = dict.fromkeys({*range(32), *range(127, 160)} - {9, 10, 13}, 0xFFFD)
 _OUTCOMES: tuple[tuple[type[CandidateError], str], ...] = (
     (CandidateTimedOut, "timed_out"),
     (CandidateCrashed, "crashed"),
@@ -50,6 +52,10 @@ class HostLink:
         self._socket = connection
         self._stream = connection.makefile("rb")
 
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when a message, or the end, has come."""
+        return self._socket.fileno()
+
     def receive(self) -> bytes:
         """Return the next message; ends this process when the host is gone."""
         header = self._stream.read(_LENGTH.size)
@@ -69,10 +75,11 @@ class HostLink:
 
 
 def serve(link: HostLink, supervisor: Supervisor, limits: Limits) -> NoReturn:
-    """Judge one job after the other until the host goes away."""
+    """Judge one job after the other until the host goes away. Raises SupervisorLost, also between jobs."""
     decoder, encoder = msgspec.msgpack.Decoder(Job), msgspec.msgpack.Encoder()
     judges: dict[str, Evaluate] = {}
     while True:
+        supervisor.wait_beside(link.fileno())
         job = decoder.decode(link.receive())
         link.send(encoder.encode(judge(job, limits, supervisor, judges)))
 
@@ -94,7 +101,7 @@ def judge(job: Job, limits: Limits, supervisor: Supervisor, judges: dict[str, Ev
         artifacts=_bytes({**score.artifacts, **_printed()}),
         per_instance=dict(score.per_instance),
         seconds=time.perf_counter() - started,
-        log=candidate.log,
+        log=candidate.log.translate(_UNPRINTABLE),
         healthy=candidate.clean,
     )
 
@@ -158,7 +165,7 @@ def _float(value: Any) -> float:
 
 
 def _text(value: object, characters: int) -> str:
-    return str(value)[:characters].encode("utf-8", "replace").decode()
+    return str(value)[:characters].encode("utf-8", "replace").decode().translate(_UNPRINTABLE)
 
 
 def _bytes(artifacts: Mapping[str, str | bytes]) -> dict[str, bytes]:

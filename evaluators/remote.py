@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import signal
 import socket
 import time
@@ -64,6 +65,16 @@ class Supervisor:
         finally:
             theirs.close()
         return ours
+
+    def wait_beside(self, descriptor: int) -> None:
+        """Wait until something else can be read. Raises SupervisorLost if the supervisor is gone by then."""
+        both = select.poll()
+        both.register(self._control, select.POLLIN)
+        both.register(descriptor, select.POLLIN)
+        # Between programs the supervisor has nothing to say.
+        if any(ready == self._control.fileno() for ready, _ in both.poll()):
+            self.lost = "The supervisor ended while no program ran."
+            raise SupervisorLost(self.lost)
 
     def _move_to_own_core(self) -> None:
         core, self._core = claim_core()

@@ -77,6 +77,10 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "fanotify_init": (300, 262),
+    # The system's files are the host's own: watching them tells which programs the host runs.
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
     "quotactl": (179, 60),
     "personality": (135, 92),
     "modify_ldt": (154, None),

@@ -411,13 +411,13 @@ def build_novelty(config: Config, problem: Problem) -> Novelty:
     return Novelty(problem.language, near=near)
 
 
-def build_executor(config: Config, problem: Problem) -> Executor:
-    """Return the executor, with sandboxes for this problem."""
+def build_executor(config: Config, problem: Problem, make_sandbox: Callable[[], Sandbox] | None = None) -> Executor:
+    """Return the executor, with sandboxes for this problem, or those that ``make_sandbox`` makes."""
 
-    def make_sandbox() -> Sandbox:
+    def configured() -> Sandbox:
         return build_sandbox(config, problem)
 
-    return cast(Executor, _make(config["executor"], "executor", make_sandbox=make_sandbox))
+    return cast(Executor, _make(config["executor"], "executor", make_sandbox=make_sandbox or configured))
 
 
 def build_sandbox(config: Config, problem: Problem) -> Sandbox:

@@ -159,6 +159,7 @@ def _noise(problem: Problem, stage: str, first: Evaluation, again: Evaluation) -
 
 
 # ── hostile programs ──────────────────────────────────────────────────────────────────────────
+_FOR_EVER = 1_000_000
 _STYLES = {
     Ruling.CONTAINED: "green",
     Ruling.BREACH: "bold red",
@@ -170,6 +171,8 @@ _STYLES = {
 def _redteam(problem: Problem, overrides: Sequence[str], only: str, json_: bool) -> int:
     """Run the attacks that ``only`` selects; return the exit code."""
     config = _configured(problem, overrides)
+    # One sandbox for the whole suite: what an attack leaves behind has to meet the next program.
+    config = {**config, "sandbox": {**config["sandbox"], "recycle": _FOR_EVER}}
     applicable = bundled_attacks() if takes_attacks(problem) else []
     attacks = [attack for attack in (*applicable, *exploits_of(problem)) if attack.matches(only)]
     if not attacks and takes_attacks(problem):

@@ -116,7 +116,7 @@ class LocalExecutor:
         """Start a sandbox, trying again for as long as patience lasts."""
         if ended is not None:
             self._all.discard(ended)
-            await ended.close()
+            await _to_the_end(ended)
         deadline, pause_s = time.monotonic() + self._patience_s, _FIRST_PAUSE_S
         while True:
             try:
@@ -138,3 +138,13 @@ class LocalExecutor:
             self._all.discard(sandbox)
             raise
         self._free.put_nowait(sandbox)
+
+
+async def _to_the_end(sandbox: Sandbox) -> None:
+    """Close a sandbox; being cancelled meanwhile waits until it has ended."""
+    ending = asyncio.ensure_future(sandbox.close())
+    try:
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await ending
+        raise

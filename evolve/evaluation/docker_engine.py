@@ -6,8 +6,8 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -110,6 +110,22 @@ def _seccomp_profile() -> str:
     return (bundled("infra") / "seccomp.json").read_text()
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a running container uses now.
+
+    Args:
+        process: its first process, as the engine's machine counts them.
+        memory_mb: of all its processes and of files in memory; without what the kernel may drop.
+        processes: with threads, as the engine counts them.
+    """
+
+    name: str
+    process: int
+    memory_mb: float
+    processes: int
+
+
 # ── who owns a container ──────────────────────────────────────────────────────────────────────
 def this_owner() -> str:
     """Return a name for this process that no other process, of any machine and any time, has."""
@@ -166,6 +182,7 @@ class Engine:
             import docker
 
             with _explained("The container engine does not answer"):
+                _knock(os.environ.get("DOCKER_HOST") or _DEFAULT_ADDRESS)
                 self._connection = docker.from_env(timeout=_CALL_SECONDS)
         return self._connection
 
@@ -227,23 +244,73 @@ class Engine:
                 return False
 
     def remove(self, name: str) -> None:
-        """Kill and remove a container, if there is one."""
+        """Kill and remove a container, if there is one; it is gone when this returns."""
         import docker.errors
 
-        with _explained("The engine cannot remove a container"):
+        with _explained("The engine cannot remove a container"), suppress(docker.errors.NotFound):
             try:
                 self.client().api.remove_container(name, force=True)
-            except docker.errors.NotFound:
-                return
             except docker.errors.APIError as error:
-                if error.status_code != 409:  # it is being removed already
+                if error.status_code != 409:
                     raise
+                self.client().api.wait(name, timeout=_CALL_SECONDS, condition="removed")  # it is being removed already
 
     def abandoned(self) -> list[str]:
         """Return the names of containers whose owner on this machine is gone."""
         with _explained("The engine cannot list containers"):
             found: list[Container] = self.client().containers.list(all=True, filters={"label": _OWNER_LABEL})
             return [str(one.name) for one in found if owner_is_gone(str(one.labels.get(_OWNER_LABEL, "")))]
+
+    def owned_by(self, owner: str) -> list[str]:
+        """Return the names of an owner's containers, in whatever state they are."""
+        return [str(one.name) for one in self._containers(owner)]
+
+    def uses(self, owner: str) -> list[Use]:
+        """Return what each running container of an owner uses."""
+        import docker.errors
+
+        found = []
+        for container in self._containers(owner):
+            with _explained("The engine cannot tell what a container uses"), suppress(docker.errors.NotFound):
+                name = str(container.name)
+                state = self.client().api.inspect_container(name)["State"]
+                if state["Running"]:
+                    stats = self.client().api.stats(name, stream=False, one_shot=True)
+                    found.append(_use(name, int(state["Pid"]), stats))
+        return found
+
+    def dangling(self) -> tuple[int, int]:
+        """Return how many volumes and how many images nothing refers to, whoever made them."""
+        with _explained("The engine cannot list volumes and images"):
+            unused = {"dangling": True}
+            return len(self.client().volumes.list(filters=unused)), len(self.client().images.list(filters=unused))
+
+    def runtimes(self) -> list[str]:
+        """Return the names of the engine's runtimes."""
+        with _explained("The container engine does not answer"):
+            return sorted(self.client().info()["Runtimes"])
+
+    def _containers(self, owner: str) -> list[Container]:
+        with _explained("The engine cannot list containers"):
+            every = self.client().containers
+            return list(every.list(all=True, ignore_removed=True, filters={"label": f"{_OWNER_LABEL}={owner}"}))
+
+
+def _use(name: str, process: int, stats: Mapping[str, Any]) -> Use:
+    memory = stats["memory_stats"]
+    details = memory.get("stats", {})
+    droppable = details.get("total_inactive_file", details.get("inactive_file", 0))  # cgroup v1, v2
+    used = (memory.get("usage", 0) - droppable) / 1e6
+    return Use(name, process, used, stats.get("pids_stats", {}).get("current", 0))
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nobody listens at a socket of this machine: at each try the SDK would leave one open."""
+    scheme, _, path = address.partition("://")
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as visitor:
+            visitor.settimeout(_CALL_SECONDS)
+            visitor.connect(path)
 
 
 @contextmanager

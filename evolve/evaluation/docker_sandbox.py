@@ -70,8 +70,9 @@ class DockerSandbox(SlotSandbox):
 
     async def start(self) -> None:
         """See Sandbox.start."""
-        if self._slot:
+        if self.alive():
             return
+        await self.close()
         async with AsyncExitStack() as resources:
             engine = Engine()
             resources.push_async_callback(_in_thread, engine.close)
@@ -90,6 +91,7 @@ class DockerSandbox(SlotSandbox):
                 line.close()
             if error:
                 raise SandboxUnavailable(f"The container {image} is no sandbox: {error}")
+            await _in_thread(engine.close)  # it keeps a connection for every call made so far
 
     def protects(self) -> Sequence[str]:
         """See Sandbox.protects."""
@@ -206,7 +208,10 @@ def _does_not_protect(isolation: ReadyMessage, runtime: str | None) -> list[str]
     if isolation.unlimited:
         sentences.append(f"The kernel of the container sets no limit to: {', '.join(isolation.unlimited)}.")
     if not isolation.landlock:
-        sentences.append("There is no Landlock: user ids and the read-only root alone guard the container's files.")
+        sentences.append(
+            "There is no Landlock: user ids and the read-only root alone guard the container's files, and programs can "
+            "look at the environment and the open files of the supervisor, which holds no secret."
+        )
     if not isolation.seccomp:
         sentences.append("The second list of refused system calls is missing: there is none for this processor.")
     return sentences

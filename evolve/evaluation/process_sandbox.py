@@ -55,8 +55,9 @@ class ProcessSandbox(SlotSandbox):
 
     async def start(self) -> None:
         """See Sandbox.start. Namespaces that this machine refuses are done without, and reported."""
-        if self._slot:
+        if self.alive():
             return
+        await self.close()
         error = await self._try()
         if error and self._walls is Walls.NAMESPACES:
             self._walls, self._refusal = Walls.NONE, error
@@ -129,6 +130,7 @@ def _does_not_protect(isolation: ReadyMessage, refusal: str) -> list[str]:
             sentences.append("Programs can use the network.")
         if isolation.candidate_uid < 0:
             sentences.append("Programs run as your user: the number of processes is not limited.")
+            sentences.append("Programs can change the modes and times of your files.")
             if not isolation.landlock:
                 sentences.append("Programs can signal your processes and read files of yours.")
     elif isolation.user_namespace:

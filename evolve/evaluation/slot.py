@@ -69,9 +69,11 @@ class Slot:
                 cwd="/",
                 start_new_session=True,
             )
-        except OSError as error:
+        except BaseException as error:
             host.close()
             life.close()
+            if not isinstance(error, OSError):
+                raise
             raise SandboxUnavailable(f"The interpreter {python} cannot be started: {error}") from error
         finally:
             guest.close()
@@ -94,11 +96,13 @@ class Slot:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._host.close()
-        await self._process.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await asyncio.get_running_loop().sock_recv(self._life, 1)
-        self._life.close()
+        try:
+            await self._process.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await asyncio.get_running_loop().sock_recv(self._life, 1)
+        finally:
+            self._life.close()
 
 
 class SlotSandbox(ABC):
@@ -120,6 +124,7 @@ class SlotSandbox(ABC):
         self._resources = AsyncExitStack()
         self._isolation = ReadyMessage()
         self._jobs = 0
+        self._retired = False
         self._words = ""
         self._verdicts = guest_protocol.decoder(VerdictMessage)
 
@@ -137,12 +142,12 @@ class SlotSandbox(ABC):
 
     def alive(self) -> bool:
         """See Sandbox.alive."""
-        return self._slot is not None and not self._slot.gone()
+        return self._slot is not None and not self._retired and not self._slot.gone()
 
     async def judge(self, job: Job) -> Verdict:
         """See Sandbox.judge. On any failure the slot is ended, and every later call fails until ``start``."""
-        if self._slot is None:
-            raise SandboxUnavailable("The sandbox was not started, or has ended after a failure.")
+        if self._slot is None or self._retired:
+            raise SandboxUnavailable("The sandbox was not started, or has ended after a failure or its last program.")
         self._jobs += 1
         link = self._slot.link
         limit_s = job.stage.timeout_s + max(_JUDGE_SECONDS, (_JUDGE_FACTOR - 1) * job.stage.timeout_s)
@@ -161,13 +166,15 @@ class SlotSandbox(ABC):
             # The verdict of the cancelled job would be read as the answer to the next one.
             await self.close()
             raise
-        if not message.healthy or self._jobs >= self._recycle:
+        if not message.healthy:
             await self.close()
+        # Nothing is wrong with it: no verdict needs to wait until it is gone.
+        self._retired = self._jobs >= self._recycle
         return verdict
 
     async def close(self) -> None:
         """See Sandbox.close."""
-        self._slot, self._jobs = None, 0
+        self._slot, self._jobs, self._retired = None, 0, False
         resources, self._resources = self._resources, AsyncExitStack()
         await resources.aclose()
 

@@ -1,4 +1,13 @@
-"""What an attack is, and where the suite's own are kept."""
+"""What an attack is, and where the suite's own are kept.
+
+A file begins with a docstring: one line on what is tried, then::
+
+    Expected: as seed, timed_out     the ends that mean it was contained
+    Variants: by a child, by a thread   optional: the file is one attack for each, told by VARIANT
+    Files: ../up.py                  optional: further paths in the program; TOKEN stands for the token
+
+An exploit of a problem's own may have an ``Expected:`` line too, in its docstring or first comments.
+"""
 
 from __future__ import annotations
 

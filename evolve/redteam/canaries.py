@@ -62,6 +62,7 @@ class Canaries:
             self._folders = (shared, home)
             copy = shared / "problem"
             shutil.copytree(self._original.folder, copy, ignore=shutil.ignore_patterns("__pycache__", ".git"))
+            _open_to_all(copy)
             self.problem = replace(self._original, folder=copy)
             for path in (shared / "canary.txt", home / "canary.txt", copy / "redteam_secret.txt"):
                 self._plant(path)
@@ -77,6 +78,11 @@ class Canaries:
     ) -> None:
         self._cleanup.close()
 
+    @property
+    def process(self) -> int:
+        """The process that is watched; 0 outside the context."""
+        return self._process.pid if self._process else 0
+
     def addresses(self) -> Mapping[str, object]:
         """Return what an attack is told, so that it knows where to reach."""
         ports = {name: self._listeners[name].getsockname()[1] for name, kind, _ in _LISTENERS if kind != socket.AF_UNIX
@@ -88,7 +94,7 @@ class Canaries:
             "files": [str(path) for path in self._files],
             "folders": [str(folder) for folder in self._folders],
             "problem": str(self.problem.folder),
-            "process": self._process.pid if self._process else 0,
+            "process": self.process,
             "host": os.getpid(),
             "variable": _VARIABLE,
             "working_folder": str(Path.cwd()),
@@ -183,6 +189,13 @@ class Canaries:
         while _process_state(process.pid) == "T" and time.monotonic() < deadline:
             time.sleep(0.01)
         return ["a process of the host was stopped"]
+
+
+def _open_to_all(folder: Path) -> None:
+    """Let every user read a folder: what keeps a program out must be the sandbox."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
 
 
 def _secret() -> str:

@@ -10,6 +10,7 @@ from evolve.redteam.attack import Attack, prelude
 
 _EXTRA_FILE = "raise SystemExit('a file that the attack brought along was run')\n"
 _FINISH = "finish()\n"
+_ENTRY = "exec(compile({text!r}, 'attack.py', 'exec'), {{'__name__': __name__, 'MODULE': globals()}})\n"
 
 
 def takes_attacks(problem: Problem) -> bool:
@@ -46,7 +47,7 @@ def compose(problem: Problem, surroundings: Surroundings, code: str, variant: st
         "SEED_TEXT": problem.seed().files[problem.entry],
     }
     given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
-    return f"{given}{prelude()}\n{code}\n{_FINISH}"
+    return _ENTRY.format(text=f"{given}{prelude()}\n{code}\n{_FINISH}")
 
 
 def files_of(problem: Problem, surroundings: Surroundings, attack: Attack) -> dict[str, str]:

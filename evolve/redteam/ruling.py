@@ -50,11 +50,6 @@ class Reference:
         """Of a warm run."""
         return min(run.seconds for run in self.runs)
 
-    def noisy(self) -> list[str]:
-        """Return the metrics that differ between runs, which cannot be compared exactly."""
-        first = self.runs[0].metrics
-        return sorted(name for name in first if len({run.metrics.get(name) for run in self.runs}) > 1)
-
     def is_same(self, metrics: Mapping[str, float]) -> bool:
         """Whether metrics are the seed's: exactly, where those are always the same."""
         return set(metrics) == set(self.runs[0].metrics) and all(
@@ -140,22 +135,18 @@ def _ruling(
     expected = attack.expected
     if breaches:
         return Ruling.BREACH, breaches
-    if End.REPLACED in ends:
-        ruling = Ruling.CONTAINED if End.REPLACED in expected else Ruling.REPLACED
-        return ruling, [] if ruling is Ruling.CONTAINED else [verdict.feedback or "the sandbox was replaced"]
-    if attack.files and End.CRASHED in ends & expected:
-        return Ruling.CONTAINED, []  # its own files kept it from being loaded
-    if attack.family is Family.REACH and not _REPORT.search(verdict.log):
-        return Ruling.INCONCLUSIVE, [f"it reports nothing; {verdict.outcome}: {verdict.feedback}"]
     if not ends & expected:
         return _unexpected(attack, verdict, ends)
-    if attack.must_say and not acted:
-        return Ruling.INCONCLUSIVE, ["it does not say that it did anything"]
+    kept_from_loading = bool(attack.files) and End.CRASHED in ends
+    if attack.must_say and not acted and not kept_from_loading and End.REPLACED not in ends:
+        return Ruling.INCONCLUSIVE, [f"it does not say that it did anything; {verdict.outcome}: {verdict.feedback}"]
     return Ruling.CONTAINED, []
 
 
 def _unexpected(attack: Attack, verdict: Verdict, ends: frozenset[End]) -> tuple[Ruling, Sequence[str]]:
     wanted = ", ".join(sorted(attack.expected))
+    if End.REPLACED in ends:
+        return Ruling.REPLACED, [verdict.feedback or "the sandbox was replaced"]
     if verdict.outcome is not Outcome.VALID:
         return Ruling.INCONCLUSIVE, [f"ended {verdict.outcome}, expected {wanted}: {verdict.feedback}"]
     metrics = dict(verdict.metrics)

@@ -14,7 +14,7 @@ from evolve.errors import SandboxUnavailable, SeedNotValid
 from evolve.interfaces import Job, Sandbox, Verdict
 from evolve.redteam.attack import BAD_ENDS, Attack, End, Family, expected_in, probe
 from evolve.redteam.canaries import Canaries
-from evolve.redteam.program import Surroundings, compose, files_of
+from evolve.redteam.program import Surroundings, compose, files_of, takes_attacks
 from evolve.redteam.ruling import Reference, Result, ends_of, rule
 from evolve.redteam.traces import Traces, descendants
 
@@ -23,7 +23,10 @@ MakeSandbox = Callable[[Problem], Sandbox]
 _SEED_RUNS: Final = 3
 _SHORTEST_STAGE_S: Final = 2.0
 _STAGE_FACTOR: Final = 20.0
+_MORE_THAN_SEED_S: Final = 5.0
+_STAGE_FACTOR_OF_SLOW_SEEDS: Final = 3.0
 _OVERTIME_S: Final = 10.0
+_HEARD: Final = "DID: looked for leftovers"
 _WRONG: Final = "wrap(lambda function: lambda *arguments, **names: None)"
 
 
@@ -35,7 +38,7 @@ async def run_suite(
     Raises SandboxUnavailable when no sandbox starts, SeedNotValid when there is nothing to compare with.
     """
     with Canaries(problem) as canaries:
-        arena = _Arena(canaries.problem, make_sandbox)
+        arena = _Arena(canaries, make_sandbox)
         try:
             await arena.start()
             suite = _Suite(canaries, arena)
@@ -67,15 +70,15 @@ class _Judged:
 class _Arena:
     """One sandbox, replaced when it breaks; notices when it replaces itself."""
 
-    def __init__(self, problem: Problem, make_sandbox: MakeSandbox) -> None:
-        self._problem, self._make = problem, make_sandbox
-        self._sandbox = make_sandbox(problem)
+    def __init__(self, canaries: Canaries, make_sandbox: MakeSandbox) -> None:
+        self._canaries, self._problem, self._make = canaries, canaries.problem, make_sandbox
+        self._sandbox = make_sandbox(self._problem)
         self._idle: frozenset[int] = frozenset()
 
     async def start(self) -> None:
         """Start a sandbox. Raises SandboxUnavailable."""
         await self._sandbox.start()
-        self._idle = descendants()
+        self._idle = self._living()
 
     async def judge(self, files: Mapping[str, str], stage: Stage) -> _Judged:
         """Judge a program; a sandbox that fails over it is replaced, and the verdict is INFRASTRUCTURE."""
@@ -88,16 +91,23 @@ class _Arena:
             self._sandbox = self._make(self._problem)
             await self.start()
             return _Judged(Verdict(Outcome.INFRASTRUCTURE, feedback=str(error)), seconds, str(error))
-        return _Judged(verdict, time.monotonic() - started, self._changed())
+        seconds = time.monotonic() - started
+        return _Judged(verdict, seconds, await self._changed())
 
-    def _changed(self) -> str:
-        before, self._idle = self._idle, descendants()
-        return "the sandbox found itself not clean, and was replaced" if before - self._idle else ""
+    async def _changed(self) -> str:
+        if self._sandbox.alive() and not self._idle - self._living():
+            return ""
+        await self._sandbox.close()
+        await self.start()
+        return "the sandbox found itself not clean, and was replaced"
 
     def strangers(self) -> list[str]:
         """Return sentences about processes below this one that do not belong to an idle sandbox."""
-        more = descendants() - self._idle
+        more = self._living() - self._idle
         return [f"process {pid} was left in the sandbox" for pid in sorted(more)]
+
+    def _living(self) -> frozenset[int]:
+        return descendants() - {self._canaries.process}
 
     async def close(self) -> None:
         """End the sandbox."""
@@ -114,6 +124,7 @@ class _Suite:
         self._traces = Traces(self._token, [self._problem.folder])
         self._references: dict[str, Reference] = {}
         self._wrong: frozenset[End] = frozenset()
+        self._audible = False
 
     async def prepare(self, attacks: Sequence[Attack]) -> None:
         """Judge the seed, and a program that is wrong, before any attack.
@@ -124,7 +135,10 @@ class _Suite:
         await self._measure(first)
         if any(attack.family is Family.EXPLOITS for attack in attacks):
             await self._measure(self._problem.stages[-1])
-        self._wrong, _ = await self._control(_WRONG)
+        if takes_attacks(self._problem):
+            self._wrong, _ = await self._control(_WRONG)
+            # A judge that only runs commands keeps what they print to itself: then nothing that is silent counts.
+            self._audible = _HEARD in (await self._control(probe()))[1].log
         found = self._canaries.disturbed() + self._traces.found() + await self._after()
         if found:
             raise SandboxUnavailable(f"Before any attack, what the suite watches is not in order: {'; '.join(found)}")
@@ -132,7 +146,7 @@ class _Suite:
     async def result(self, attack: Attack) -> Result:
         """Run one attack, look at everything that tells of it, and judge two honest programs after it."""
         if attack.family is Family.EXPLOITS:
-            stage, files = self._problem.stages[-1], {**self._problem.exploits()[attack.name.partition("/")[2]]}
+            stage, files = self._problem.stages[-1], dict(self._problem.exploits()[attack.name.partition("/")[2]])
         else:
             stage, files = self._stage(), files_of(self._problem, self._surroundings(), attack)
         judged = await self._arena.judge(files, stage)
@@ -162,7 +176,9 @@ class _Suite:
     def _stage(self) -> Stage:
         """Return the first stage, with the time that a seed would need many times over."""
         stage = self._problem.stages[0]
-        enough_s = max(_SHORTEST_STAGE_S, _STAGE_FACTOR * self._references[stage.name].seconds)
+        seed_s = self._references[stage.name].seconds
+        generous_s = min(_STAGE_FACTOR * seed_s, _STAGE_FACTOR_OF_SLOW_SEEDS * seed_s + _MORE_THAN_SEED_S)
+        enough_s = max(_SHORTEST_STAGE_S, generous_s)
         return replace(stage, timeout_s=min(stage.timeout_s, enough_s))
 
     def _surroundings(self) -> Surroundings:
@@ -170,11 +186,13 @@ class _Suite:
 
     async def _after(self) -> list[str]:
         """Return what shows that the programs after an attack are not judged as before it."""
+        if not takes_attacks(self._problem):
+            return await self._after_in_another_language()
         found = []
         ends, verdict = await self._control(probe())
         if End.AS_SEED not in ends:
             found.append(f"the seed ended {verdict.outcome} {dict(verdict.metrics)} after it: {verdict.feedback}")
-        elif "DID: looked for leftovers" not in verdict.log:
+        elif self._audible and _HEARD not in verdict.log:
             found.append("the program after it could not be seen to print")
         found += [
             f"the next program reports: {line.partition(': ')[2]}"
@@ -185,6 +203,14 @@ class _Suite:
         if wrong != self._wrong:
             found.append(f"a wrong program ended {verdict.outcome} {dict(verdict.metrics)} after it")
         return found
+
+    async def _after_in_another_language(self) -> list[str]:
+        stage = self._problem.stages[0]
+        files = self._problem.seed().files
+        verdict = (await self._arena.judge(files, stage)).verdict
+        if End.AS_SEED in ends_of(verdict, self._references[stage.name], files):
+            return []
+        return [f"the seed ended {verdict.outcome} {dict(verdict.metrics)} after it: {verdict.feedback}"]
 
     async def _control(self, code: str) -> tuple[frozenset[End], Verdict]:
         text = compose(self._problem, self._surroundings(), code)

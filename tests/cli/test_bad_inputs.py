@@ -239,10 +239,10 @@ def test_a_finished_run_is_not_resumed_without_a_larger_budget(evolve: Command) 
     assert lines(evolve("resume", "one", "budget.evaluations=6", "--json"))[0]["status"] == "finished"
 
 
-def test_a_resumed_run_takes_budget_settings_only() -> None:
+def test_a_resumed_run_takes_settings_of_budget_and_sandbox_only() -> None:
     config = wiring.configure(["problem=circle_packing"])
     assert wiring.for_resume(config, ["budget.wall_s=1e3"])["budget"]["wall_s"] == 1000
-    with pytest.raises(ConfigurationError, match="budget settings only"):
+    with pytest.raises(ConfigurationError, match="budget and sandbox=NAME only"):
         wiring.for_resume(config, ["search=greedy"])
     with pytest.raises(ConfigurationError, match="expected a whole number"):
         wiring.build(wiring.for_resume(config, ["budget.evaluations=abc"]))

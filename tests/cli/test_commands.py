@@ -189,8 +189,11 @@ def test_doctor_says_what_the_sandbox_does_and_does_not(evolve: Command) -> None
     found = lines(evolve("doctor", "--json"))[0]
     states = {finding["topic"]: finding["state"] for finding in found}
     assert states["python"] == states["store"] == "ok"
-    assert [finding for finding in found if finding["topic"] == "sandbox" and finding["state"] == "ok"]
-    assert [finding for finding in found if finding["topic"] == "sandbox" and finding["state"] == "note"]
+    assert [finding["says"] for finding in found if finding["topic"] == "sandbox"] == [
+        "sandbox=process is used unless you choose: EVOLVE_SANDBOX names it."
+    ]
+    assert [finding for finding in found if finding["topic"] == "process" and finding["state"] == "ok"]
+    assert [finding for finding in found if finding["topic"] == "process" and finding["state"] == "note"]
 
 
 def _begin(folder: Path, *overrides: str) -> subprocess.Popen[str]:

@@ -66,3 +66,30 @@ async def test_a_sandbox_that_starts_while_the_executor_closes_is_closed_too(pro
     await executor.close()
     await judging
     assert Frail.running == 0
+
+
+class Retiring(Frail):
+    """A sandbox for one program, whose end takes time, as that of a container does."""
+
+    retired = False
+
+    def alive(self) -> bool:
+        return super().alive() and not self.retired
+
+    async def judge(self, job: Job) -> Verdict:
+        self.retired = True
+        return Verdict(Outcome.VALID)
+
+    async def close(self) -> None:
+        await asyncio.sleep(0.05)
+        await super().close()
+
+
+async def test_a_sandbox_that_is_ending_while_the_executor_closes_has_ended_then(problem: Problem) -> None:
+    starts = [1]
+    executor = LocalExecutor(lambda: Retiring(starts), width=1, retries=0)
+    await executor.start()
+    assert (await executor.judge(Job(problem, problem.stages[0], {}))).outcome is Outcome.VALID
+    await asyncio.sleep(0.01)  # its end has begun
+    await executor.close()
+    assert Frail.running == 0

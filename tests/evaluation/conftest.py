@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.slots import VARIANTS, Bench, ready, slot_processes, write_problem
+from tests.evaluation.ready import ready
+from tests.evaluation.slots import VARIANTS, Bench, slot_processes, write_problem
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda variant: variant.name)

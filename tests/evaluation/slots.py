@@ -10,14 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
-import pytest
-
 from evolve.domain.problem import Problem, Stage
 from evolve.evaluation.docker_sandbox import DockerSandbox
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.evaluation.slot import SlotSandbox
 from evolve.interfaces import Job, Verdict
-from tests.engine import Engine
 
 EVALUATE = """
 import json
@@ -99,16 +96,6 @@ NAMESPACES = Variant("namespaces")
 # Without a private file system, candidates need an interpreter that every user may read.
 FALLBACK = Variant("fallback", f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
 VARIANTS = [NAMESPACES, FALLBACK, Variant("docker")]
-
-
-def ready(variant: Variant, request: pytest.FixtureRequest) -> Variant:
-    """Return the variant with what it needs on this machine; skips the test without it."""
-    if variant.name == "docker":
-        engine: Engine = request.getfixturevalue("engine")
-        return replace(variant, base_image=engine.base_image)
-    if not variant.usable():
-        pytest.skip(f"{variant.python} with the version of numpy's build is needed")
-    return variant
 
 
 class Bench:

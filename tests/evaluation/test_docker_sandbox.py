@@ -183,5 +183,7 @@ async def test_a_container_is_replaced_after_its_share_of_programs(engine: Engin
 
 def mine(engine: Engine) -> list[str]:
     """Return the containers of this process."""
-    found = engine.client.containers.list(all=True, filters={"label": f"evolve.owner={this_owner()}"})
+    found = engine.client.containers.list(
+        all=True, ignore_removed=True, filters={"label": f"evolve.owner={this_owner()}"}
+    )
     return [str(container.name) for container in found]

@@ -342,7 +342,8 @@ def test_the_kernel_s_wider_doors_are_closed(bench: Bench) -> None:
         "io_uring_setup": (425, 1, 0), "userfaultfd": (323, 0), "keyctl": (250, 0, 0), "mq_open": (240, 0, 0),
         "perf_event_open": (298, 0, 0, 0, 0, 0), "shmget": (29, 0, 4096, 0o1600), "memfd_create": (319, 0, 0),
         "personality": (135, 0x40000), "clone(NEWUSER)": (56, 0x10000011, 0, 0, 0, 0), "clone3": (435, 0, 0),
-        "setpriority": (141, 0, 0, 5),
+        "setpriority": (141, 0, 0, 5), "inotify_init": (253,), "inotify_init1": (294, 0),
+        "inotify_add_watch": (254, 0, 0, 0),
     }  # fmt: skip
     seen = observe(
         bench,
@@ -421,3 +422,12 @@ def answer(x):
     return 42.0
 """)
     assert verdict.outcome is Outcome.VALID
+
+
+def test_a_program_s_words_do_nothing_to_a_terminal(bench: Bench) -> None:
+    words = "\x1b[2J\x1b]52;c;b3duZWQ=\x1b\\\x9b2J\x00 caf\u00e9\tx"
+    verdict = bench.judge(f"def answer(x):\n    print({words!r})\n    raise ValueError({words!r})")
+    assert verdict.outcome is Outcome.CRASHED
+    for text in (verdict.feedback, verdict.log):
+        assert "caf\u00e9\tx" in text
+        assert not set(text) & {"\x1b", "\x9b", "\x00"}

@@ -24,6 +24,7 @@ from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from tests.engine import Engine
+from tests.evaluation.ready import ready
 from tests.evaluation.slots import (
     FALLBACK,
     HONEST,
@@ -33,7 +34,6 @@ from tests.evaluation.slots import (
     Variant,
     descendants,
     job,
-    ready,
     write_problem,
 )
 

@@ -9,6 +9,7 @@ import pytest
 
 from evolve.domain.evaluation import Outcome
 from evolve.interfaces import Verdict
+from tests.evaluation.ready import ready
 from tests.evaluation.slots import HONEST, HONEST_VALUE, VARIANTS, Bench, write_problem
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "timed_ranks"
@@ -20,10 +21,8 @@ NO_GAIN = 0.6
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda variant: variant.name)
 def track(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """A started sandbox for the timed problem, with namespaces and without."""
-    if not request.param.usable():
-        pytest.skip(f"{request.param.python} with the version of numpy's build is needed")
-    with Bench(FOLDER, request.param) as bench:
+    """A started sandbox of each kind for the timed problem."""
+    with Bench(FOLDER, ready(request.param, request)) as bench:
         yield bench
 
 

@@ -1,5 +1,6 @@
 # Stands before every attack. The names of the attack's surroundings, filled in by the suite:
-# TOKEN, VARIANT, SEED_TEXT, CANARY, LIMITS, OBJECTIVES.
+# TOKEN, VARIANT, SEED_TEXT, CANARY, LIMITS, OBJECTIVES; and MODULE, the names that the judge can call.
+# An attack has a namespace of its own, and so has the seed: no name of one hides one of the other.
 import ctypes, errno, os, re, struct, sys, time, types
 
 _rights = (ctypes.c_uint * 6)()
@@ -145,7 +146,7 @@ def first_call():
     return _calls == 1
 
 
-# The seed, in a namespace of its own: wrapping what it offers leaves what it uses itself alone.
+# Wrapping what the seed offers leaves what it uses itself alone.
 _seeded = False
 
 
@@ -163,12 +164,12 @@ def wrap(make):
     """Let the seed's code follow with every public function replaced by ``make(function)``."""
     global _seeded
     _seeded = True
-    space = {"__name__": __name__, "__file__": globals().get("__file__", "program.py"), "__builtins__": __builtins__}
+    space = {"__name__": __name__, "__file__": MODULE.get("__file__", "program.py"), "__builtins__": __builtins__}
     exec(compile(SEED_TEXT, "seed.py", "exec", dont_inherit=True), space)
     for name, value in list(space.items()):
         own = getattr(value, "__module__", None) == __name__ and isinstance(value, types.FunctionType)
         if not name.startswith("__"):
-            globals()[name] = make(value) if own and not name.startswith("_") else value
+            MODULE[name] = make(value) if own and not name.startswith("_") else value
 
 
 def finish():

@@ -33,7 +33,7 @@ for function in (time.time, time.perf_counter, time.monotonic, time.sleep, len, 
         breach("a function is not the library's own", function)
 if json.dumps.__module__ != "json" or random.random.__name__ != "random":
     breach("a module of the library was changed")
-if os.umask(0o077) != 0o077:
+if os.umask(0o077) == 0:
     breach("the umask was changed")
 if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
     breach("signal handlers were left")

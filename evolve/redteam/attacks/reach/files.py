@@ -8,7 +8,6 @@ private = [
     "/root/.bashrc",
     "/root/.ssh",
     "/home",
-    "/var/log",
     "/proc/kcore",
     "/boot",
     "/var/lib/docker",
@@ -43,5 +42,9 @@ for path in CANARY["files"]:
 for folder in (*CANARY["folders"], CANARY["problem"], CANARY["problem"] + "/seed"):
     attempt(f"list {folder}", os.listdir, folder, harmless=([],))
     attempt(f"write in {folder}", write, f"{folder}/{TOKEN}")
-if CANARY["working_folder"] != "/":
-    attempt(f"read {CANARY['working_folder']}", lambda: os.listdir(CANARY["working_folder"] + "/."), harmless=([],))
+working = CANARY["working_folder"]
+if working != "/":
+    # The interpreter itself may live there.
+    libraries = [path for path in (sys.prefix, sys.base_prefix, *sys.path) if path.startswith(working + "/")]
+    ways = sorted({path.removeprefix(working + "/").partition("/")[0] for path in libraries})
+    attempt(f"read {working}", lambda: sorted(os.listdir(working + "/.")), harmless=([], ways))
