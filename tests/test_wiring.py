@@ -203,7 +203,7 @@ def test_a_single_model_is_an_ensemble_of_one_and_several_are_one_of_several() -
     ("overrides", "said"),
     [
         (["llm=ensemble"], "llm.members.cheap.model has no value"),
-        (["llm=ensemble", "llm.members.cheep.model=x"], "llm.members.cheap.model"),
+        (["llm=ensemble", "llm.members.cheep.model=x"], "Did you mean .llm.members.cheap"),
         (["llm=m", "llm.temperature=hot"], "llm.temperature: expected a number"),
         (["llm=m", "llm.reasks=-1"], "llm.reasks: expected at least 0"),
         (["llm=m", "llm.timeout_s=0"], "llm.timeout_s: expected a number above 0"),
