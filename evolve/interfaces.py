@@ -16,7 +16,7 @@ Protocol           implementations                             may it wait, does
 Store              store.sql, store.memory                     blocking; called from one thread
 Search             search.islands, search.controls             pure: no clock, no I/O
 Archive            search.grid                                 pure
-LanguageModel      llm.litellm_model, llm.scripted             async
+LanguageModel      llm.litellm_model, .ensemble, .scripted     async
 Operator           mutation.syntax, .tune, .diff, .rewrite     async; state only through observe
 Sandbox            evaluation.process_sandbox                  async
 Executor           controller.local_executor                   async

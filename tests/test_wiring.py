@@ -188,6 +188,36 @@ def _build_alone(group: str, config: wiring.Config) -> None:
         wiring.build_sandbox(config, wiring.load_problem("bin_packing"))
 
 
+def test_a_single_model_is_an_ensemble_of_one_and_several_are_one_of_several() -> None:
+    alone = wiring.build_model(wiring.configure(["problem=bin_packing", "llm=http://127.0.0.1:9/v1#qwen"]))
+    assert alone is not None and [member.model.name for member in alone.members] == ["openai/qwen"]
+    settings = ["llm=ensemble", "llm.members.cheap.model=openai/a", "llm.members.strong.model=openai/b"]
+    more = ["+llm.members.third.model=openai/c", "+llm.members.third.tier=cheap", "llm.each.temperature=[0.5,1.0]"]
+    several = wiring.build_model(wiring.configure(["problem=bin_packing", *settings, *more]))
+    assert several is not None
+    assert [member.model.name for member in several.members] == ["cheap", "strong", "third"]
+    assert wiring.build_model(wiring.configure(["problem=bin_packing"])) is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["llm=ensemble"], "llm.members.cheap.model has no value"),
+        (["llm=ensemble", "llm.members.cheep.model=x"], "Did you mean .llm.members.cheap"),
+        (["llm=m", "llm.temperature=hot"], "llm.temperature: expected a number"),
+        (["llm=m", "llm.reasks=-1"], "llm.reasks: expected at least 0"),
+        (["llm=m", "llm.timeout_s=0"], "llm.timeout_s: expected a number above 0"),
+        (
+            ["llm=ensemble", "llm.members.cheap.model=a", "llm.members.strong.model=b", "+llm.members.strong.x=1"],
+            "llm.members.strong.x",
+        ),
+    ],
+)
+def test_a_wrong_setting_of_a_model_is_named(overrides: list[str], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        wiring.build(wiring.configure(["problem=bin_packing", *overrides]))
+
+
 def _rng(seed: int):  # type: ignore[no-untyped-def]
     import numpy as np
 

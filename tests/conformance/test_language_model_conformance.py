@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from evolve.bench.model_server import ModelServer
-from evolve.domain.proposal import Message
-from evolve.interfaces import LanguageModel
+from evolve.domain.proposal import CallState, Message
+from evolve.interfaces import LanguageModel, Member
+from evolve.llm.ensemble import Ensemble
 from evolve.llm.litellm_model import LiteLlmModel
 from evolve.llm.requests import request_hash
 from evolve.llm.scripted import ScriptedModel
@@ -16,17 +17,18 @@ from evolve.llm.scripted import ScriptedModel
 CHAT = [Message("system", "Answer."), Message("user", "```python\nx = 1\n```")]
 
 
-@pytest.fixture(params=["scripted", "direct", "litellm"])
+@pytest.fixture(params=["scripted", "direct", "litellm", "ensemble", "member"])
 async def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LanguageModel]:
     monkeypatch.setenv("BENCH_KEY", "key")
     async with ModelServer("mutator") as server:
         names = {"direct": "openai/bench", "litellm": "deepseek/bench"}
+        kind = {"ensemble": "direct", "member": "direct"}.get(request.param, request.param)
         made: LanguageModel
         if request.param == "scripted":
             made = ScriptedModel(["an answer"])
         else:
             made = LiteLlmModel(
-                names[request.param],
+                names[kind],
                 api_base=server.url,
                 api_key_env="BENCH_KEY",
                 temperature=1.0,
@@ -37,6 +39,9 @@ async def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
                 input_usd_per_million=1.0,
                 output_usd_per_million=1.0,
             )
+        if request.param in ("ensemble", "member"):
+            several = Ensemble([Member(made), Member(ScriptedModel(["another"]))])
+            made = several if request.param == "ensemble" else several.member(made.name)
         yield made
         await made.close()
 
@@ -72,3 +77,22 @@ async def test_a_model_may_be_closed_twice_and_used_again(model: LanguageModel) 
     await model.close()
     await model.close()
     assert (await model.complete(model.request(CHAT))).text
+
+
+async def test_the_transitions_of_a_call_are_told_with_its_cost(model: LanguageModel) -> None:
+    told: list[tuple[CallState, str, float]] = []
+
+    def report(state: CallState, model: str, _detail: str, cost_usd: float) -> None:
+        told.append((state, model, cost_usd))
+
+    answer = await model.complete(model.request(CHAT), report)
+    assert [state for state, *_ in told] == [CallState.SENT, CallState.ANSWERED, CallState.VALIDATED]
+    assert {who for _, who, _ in told} == {model.name}
+    assert sum(cost for *_, cost in told) == answer.cost_usd
+    assert answer.fault == ""
+
+
+async def test_it_is_ready_before_anything_is_sent_and_knows_what_it_can_be_shown(model: LanguageModel) -> None:
+    await model.ready()
+    assert model.context_tokens is None or model.context_tokens > 0
+    assert model.sees in (True, False)

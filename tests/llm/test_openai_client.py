@@ -115,3 +115,42 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert retry_after_s("soon") is None
     assert retry_after_s("nan") is None
     assert retry_after_s(None) is None
+
+
+@pytest.mark.parametrize("tokens", [-5, 10**30, 1e300, "7", None, 3.9])
+def test_counts_that_make_no_sense_do_no_harm(tokens: object) -> None:
+    counted = read_answer({**GOOD, "usage": {"prompt_tokens": tokens, "completion_tokens": tokens}}, REQUEST)
+    assert 0 < counted.prompt_tokens < 2**31
+    assert 0 < counted.completion_tokens < 2**31
+
+
+@pytest.mark.parametrize("tokens", [float("nan"), float("inf"), "many", [1]])
+def test_counts_that_are_no_numbers_are_no_completion(tokens: object) -> None:
+    with pytest.raises(CallFailed, match="not a chat completion"):
+        read_answer({**GOOD, "usage": {"prompt_tokens": tokens}}, REQUEST)
+
+
+def test_answers_in_parts_and_refusals_are_read() -> None:
+    def said(message: dict[str, object]) -> tuple[str, bool]:
+        answer = read_answer({"choices": [{"message": message}]}, REQUEST)
+        return answer.text, answer.refused
+
+    parts = [{"type": "text", "text": "a"}, {"type": "reasoning", "text": "hm"}, {"type": "text", "text": "b"}]
+    assert said({"content": parts}) == ("ab", False)
+    assert said({"content": None, "refusal": "no"}) == ("no", True)
+    assert said({"content": "text", "refusal": None}) == ("text", False)
+    assert said({"content": None}) == ("", False)
+
+
+async def test_json_without_bottom_and_pages_for_people_are_no_answers() -> None:
+    assert "not JSON" in (await failure(http("200 OK", b"[" * 200_000))).message
+    page = await failure(http("200 OK", b"<html>sign in</html>", "Content-Type: text/html"))
+    assert "text/html" in page.message and page.remedy is Remedy.WAIT
+    assert (await failure(http("401 No", b"[" * 200_000))).remedy is Remedy.NONE
+
+
+async def test_names_that_cannot_be_stored_are_made_storable() -> None:
+    odd = {**GOOD, "model": "m\0" + "x" * 10_000, "choices": [{**GOOD["choices"][0], "finish_reason": "a\ud800"}]}  # type: ignore[dict-item]
+    answer = read_answer(odd, REQUEST)
+    assert len(answer.model) == 200 and "\0" not in answer.model
+    assert answer.finish_reason == "a\ufffd"
