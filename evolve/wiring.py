@@ -163,6 +163,33 @@ def for_resume(config: Config, overrides: Sequence[str]) -> Config:
     return {**config, "budget": budget}
 
 
+def for_fork(config: Config, overrides: Sequence[str]) -> Config:
+    """Return a stored configuration with options of groups, or single settings, changed; the problem stays.
+
+    Raises ConfigurationError.
+    """
+    changed: dict[str, Any] = {**config, "run": None}
+    for override in (part for given in overrides for part in normal_form(given)):
+        key, value = parsed(override)
+        if key in ("problem", "store") or key.startswith(("params.", "store.")):
+            raise ConfigurationError(f"A fork keeps its {key.partition('.')[0]}; {key!r} cannot be changed.")
+        if key in _groups():
+            changed[key] = configure(["problem=none", override])[key]
+        else:
+            changed = _with(changed, key.split("."), value, key)
+    return changed
+
+
+def _with(settings: Mapping[str, Any], path: Sequence[str], value: object, key: str) -> dict[str, Any]:
+    name, *rest = path
+    if name not in settings:
+        raise ConfigurationError(f"There is no setting {key!r} in this run. {nearest(name, settings)}")
+    inner = settings[name]
+    if rest and not isinstance(inner, Mapping):
+        raise ConfigurationError(f"There is no setting {key!r} in this run: {name} is a single value.")
+    return {**settings, name: _with(inner, rest, value, key) if rest else value}
+
+
 def parsed(override: str) -> tuple[str, Any]:
     """Return key and value of ``KEY=VALUE``, read as ``run`` reads it. Raises ConfigurationError."""
     try:
@@ -324,7 +351,7 @@ def build(config: Config) -> Parts:
         search=build_search(config, problem),
         operators=build_operators(config, problem, model),
         lessons=build_lessons(config, model),
-        novelty=build_novelty(config, problem),
+        novelty=build_novelty(config, problem, model),
         model=model,
         executor=executor,
         budget=Budget(**budget),
@@ -404,11 +431,11 @@ def build_lessons(config: Config, model: LanguageModel | None) -> Lessons | None
     return cast(Lessons, _make(config["mutation"]["lessons"], "mutation.lessons"))
 
 
-def build_novelty(config: Config, problem: Problem) -> Novelty:
-    """Return what recognises programs that there were already."""
+def build_novelty(config: Config, problem: Problem, model: LanguageModel | None) -> Novelty | None:
+    """Return what recognises programs that there were already; None without a model, as nothing is renamed then."""
     near = config["mutation"]["near_duplicates"]
     check_value(near, float, "mutation.near_duplicates")
-    return Novelty(problem.language, near=near)
+    return Novelty(problem.language, near=near) if model is not None else None
 
 
 def build_executor(config: Config, problem: Problem, make_sandbox: Callable[[], Sandbox] | None = None) -> Executor:

@@ -13,6 +13,7 @@ from evolve.errors import EvolveError, nearest
 _COMMANDS = {
     "run": ("evolve.cli.running", "Evolve a problem's program."),
     "resume": ("evolve.cli.running", "Go on with a run that was stopped or cut off."),
+    "fork": ("evolve.cli.running", "Begin a new run where another one was, with other settings."),
     "replay": ("evolve.cli.running", "Do a recorded run again, offline, and compare."),
     "eval": ("evolve.cli.judging", "Judge programs."),
     "check": ("evolve.cli.judging", "Try a problem folder out; asks no model."),
@@ -27,6 +28,9 @@ _COMMANDS = {
 }
 
 
+_FUNCTIONS = {"eval": "eval_", "fork": "fork_"}
+
+
 class _Lazy(click.Group):
     """Loads a command's module only when that command is used, so that help stays fast."""
 
@@ -37,7 +41,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(_COMMANDS[cmd_name][0])
-        command: click.Command = vars(module)[cmd_name if cmd_name != "eval" else "eval_"]
+        command: click.Command = vars(module)[_FUNCTIONS.get(cmd_name, cmd_name)]
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from evolve import wiring
 from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, say, store_option
 from evolve.controller.exhibits import Exhibits
+from evolve.controller.fork import fork
 from evolve.controller.loop import Loop
 from evolve.controller.replay import Difference, Replay
 from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
@@ -62,6 +63,30 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
     parts = wiring.build(config)
     _refuse_changed_judge(parts, info)
     _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
+
+
+@click.command("fork")
+@run_argument
+@click.argument("overrides", nargs=-1)
+@click.option("--at", "count", type=int, required=True, help="How many of its finished attempts to take over.")
+@store_option
+@click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
+@json_option
+def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: bool, json_: bool) -> None:
+    """Begin a new run with the first attempts of RUN: evolve fork RUN --at 250 search=greedy budget.evaluations=500"""
+    source = wiring.find_run(store, run)
+    wiring.problem_of(source)
+    config = wiring.for_fork({**source.config, "store": wiring.store_config(store)}, overrides)
+    parts = wiring.build(config)
+    _refuse_changed_judge(parts, source)
+    info = wiring.new_run(config, parts)
+    opened = parts.open_store()
+    try:
+        fork(opened, source.id, count, info, parts.decisions(Exhibits(opened, source.id, parts.problem)), parts.holder)
+    finally:
+        opened.close()
+    fresh = wiring.build(config)  # what the fork was told belongs to its own fold
+    _work(fresh, info.id, lambda observe: resume_run(fresh, info.id, observe), quiet, json_)
 
 
 @click.command()

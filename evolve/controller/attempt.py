@@ -49,7 +49,7 @@ class Attempts:
         model: who is asked, or None.
         cascade: who judges.
         journal: where each durable state is written before the next begins.
-        novelty: programs that there were already.
+        novelty: recognises programs that there were already under other names; None for equal texts only.
         propose_width: model proposals in the making at once.
         resolved: called whenever a proposal of a model is made or refused.
     """
@@ -61,7 +61,7 @@ class Attempts:
         model: LanguageModel | None,
         cascade: Cascade,
         journal: Journal,
-        novelty: Novelty,
+        novelty: Novelty | None,
         final_stage: str,
         propose_width: int,
         resolved: Callable[[], None],
@@ -82,7 +82,7 @@ class Attempts:
         """Remember a program that is on record; ``mark`` is that of its detail."""
         self._known[fingerprint] = step
         remembered = Mark.decoded(mark)
-        if remembered is not None:
+        if remembered is not None and self._novelty is not None:
             self._novelty.add(step, remembered)
 
     def start(self, selected: Selected) -> Coroutine[Any, Any, Ended]:
@@ -134,23 +134,25 @@ class Attempts:
         if draft.lessons and not draft.files:
             await self._journal.write(Learned(selected.step, draft.lessons))
             return self._ended(selected, cause=Cause.LESSON, lessons=draft.lessons)
-        mark = self._novelty.mark(draft.files)
+        mark = self._novelty.mark(draft.files) if self._novelty is not None else None
         repeated = self._repeated(selected, draft.files, mark)
         if repeated:
             return self._ended(selected, cause=Cause.DUPLICATE, detail=repeated)
         parents = tuple(dict.fromkeys((selected.choice.parent, *selected.choice.inspirations)))
-        detail = {"operator": selected.operator, **draft.detail, MARK: mark.encoded()}
+        marked = {MARK: mark.encoded()} if mark is not None else {}
+        detail = {"operator": selected.operator, **draft.detail, **marked}
         program = Program(selected.step, draft.files, parents, detail)
-        self._known[program.fingerprint] = selected.step
-        self._novelty.add(selected.step, mark)
+        self.know(selected.step, program.fingerprint, detail.get(MARK))
         await self._journal.write(Applied(program))
         return await self._judge(selected, program, ())
 
-    def _repeated(self, selected: Selected, files: Mapping[str, str], mark: Mark) -> str:
+    def _repeated(self, selected: Selected, files: Mapping[str, str], mark: Mark | None) -> str:
         """Return which program this one repeats, in words, or an empty string."""
         same = self._known.get(fingerprint(files))
         if same is not None:
             return f"the same files as program {same}"
+        if self._novelty is None or mark is None:
+            return ""
         duplicate = self._novelty.check(mark, selected.operator)
         if duplicate is None:
             return ""

@@ -75,7 +75,7 @@ class Loop:
         problem: Problem,
         decisions: Decisions,
         model: LanguageModel | None,
-        novelty: Novelty,
+        novelty: Novelty | None,
         cascade: Cascade,
         journal: Journal,
         exhibits: Exhibits,
@@ -219,7 +219,8 @@ class Loop:
         self._journal.post(
             Finished(step, sequence, known.outcome, ended.cause, ended.detail, placement, cell),
         )
-        if placement and ended.program is not None and ended.evaluation is not None:
+        # Its record may not be written yet when it is chosen, placed or not.
+        if known.valid and ended.program is not None and ended.evaluation is not None:
             self._exhibits.add(Exhibit(ended.program, known, ended.evaluation))
         self._watch(ended, known)
 

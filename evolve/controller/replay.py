@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from evolve.controller.attempt import MARK, MODEL_ERROR
 from evolve.controller.decisions import Decisions, Ended
+from evolve.controller.fork import forked_attempts
 from evolve.domain.causes import Cause
 from evolve.domain.program import SEED_STEP, fingerprint
 from evolve.domain.proposal import Attempt, Completion, Message, Request, Selected
@@ -70,7 +71,7 @@ class Replay:
     """
 
     def __init__(
-        self, *, store: Store, run: str, decisions: Decisions, model: LanguageModel | None, novelty: Novelty
+        self, *, store: Store, run: str, decisions: Decisions, model: LanguageModel | None, novelty: Novelty | None
     ) -> None:
         self._store, self._run = store, run
         self._decisions = decisions
@@ -81,10 +82,14 @@ class Replay:
     async def first_difference(self) -> Difference | None:
         """Do it all again; return the first difference, or None when the history is identical."""
         told = list(self._store.history(self._run))
+        taken_over = forked_attempts(self._store, self._run)
         self._remember(told)
         for attempt in sorted(told, key=lambda a: a.selected.step):
+            given = attempt.selected.step == SEED_STEP or attempt.finished.sequence < taken_over
+            if given:
+                continue
             difference = self._tell_until(told, attempt.selected.finished_before)
-            if difference is None and attempt.selected.step != SEED_STEP:
+            if difference is None:
                 difference = self._ask(attempt) or await self._propose(attempt)
             if difference is not None:
                 return difference
@@ -95,7 +100,7 @@ class Replay:
             if attempt.program is not None:
                 self._fingerprints.add(attempt.fingerprint)
                 mark = Mark.decoded(attempt.program.detail.get(MARK))
-                if mark is not None:
+                if mark is not None and self._novelty is not None:
                     self._novelty.add(attempt.selected.step, mark)
 
     def _tell_until(self, told: Sequence[Attempt], count: int) -> Difference | None:
@@ -152,4 +157,5 @@ class Replay:
     def _is_known(self, files: Mapping[str, str], operator: str) -> bool:
         if fingerprint(files) in self._fingerprints:
             return True
-        return self._novelty.check(self._novelty.mark(files), operator) is not None
+        novelty = self._novelty
+        return novelty is not None and novelty.check(novelty.mark(files), operator) is not None

@@ -40,7 +40,7 @@ class Parts:
     search: Search
     operators: Chooser
     lessons: Lessons | None
-    novelty: Novelty
+    novelty: Novelty | None
     model: LanguageModel | None
     executor: Executor
     budget: Budget
@@ -175,8 +175,9 @@ def _seed_advice(problem: Problem, outcome: Outcome) -> str:
 def _seed_records(parts: Parts, evaluations: Sequence[Evaluation]) -> list[Record]:
     selected = Selected(SEED_STEP, Choice(SEED_STEP, (), 0), "seed", 0)
     seed = parts.problem.seed()
-    marked = replace(seed, detail={**seed.detail, MARK: parts.novelty.mark(seed.files).encoded()})
-    return [selected, Applied(marked), *(Evaluated(SEED_STEP, e) for e in evaluations)]
+    if parts.novelty is not None:
+        seed = replace(seed, detail={**seed.detail, MARK: parts.novelty.mark(seed.files).encoded()})
+    return [selected, Applied(seed), *(Evaluated(SEED_STEP, e) for e in evaluations)]
 
 
 @asynccontextmanager

@@ -98,3 +98,18 @@ def test_an_ensemble_runs_and_its_members_share_the_work_by_fallback(evolve: Com
     (listed,) = lines(evolve("runs", "--json"))
     assert listed["cost_usd"] == pytest.approx(spent, abs=1e-9) and spent > 0
     assert lines(evolve("replay", "e", "--json"))[0]["identical"]
+
+
+def test_a_fork_goes_on_from_there_with_another_search_and_without_the_model(evolve: Command) -> None:
+    with model_server("mutator") as url:
+        setting = ("problem=circle_packing", "params.n=4", "run=m", f"llm={url}#bench", *PRICES)
+        evolve("run", *setting, "budget.proposals=40", "--quiet")
+    forked = evolve("fork", "m", "--at", "20", "run=f", "search=greedy", "llm=none", "budget.proposals=35", "--json")
+    assert lines(forked)[0]["status"] == "finished"
+    source, fork = (lines(evolve("export", run, "--no-files")) for run in ("m", "f"))
+    assert [row["step"] for row in fork[:20]] == [row["step"] for row in source[:20]] and len(fork) == 35
+    assert lines(evolve("replay", "f", "--json"))[0]["identical"]
+    refused = evolve("fork", "m", "--at", "20", "params.n=5")
+    assert refused.returncode == 1 and "keeps its params" in refused.stderr
+    refused = evolve("fork", "m", "--at", "20", "budget.proposal=5")
+    assert refused.returncode == 1 and "'proposals'" in refused.stderr

@@ -1,0 +1,94 @@
+"""A fork begins as another run was, and goes its own way from there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from evolve.controller.exhibits import Exhibits
+from evolve.controller.fork import fork, forked_attempts
+from evolve.controller.replay import Difference, Replay
+from evolve.controller.run import Parts, resume_run, start_run
+from evolve.domain.problem import Problem
+from evolve.errors import ConfigurationError, StoreError
+from evolve.interfaces import Operator, Search
+from evolve.llm.scripted import ScriptedModel
+from evolve.search.controls import Greedy, RandomWalk
+from tests.controller.controller_support import (
+    AskAndAdd,
+    InProcessExecutor,
+    Nudge,
+    make_parts,
+    no_view,
+    run_info,
+)
+from tests.controller.test_loop_and_run import KeptStore
+from tests.controller.test_replay import answer
+
+COUNT = 60
+
+
+def fresh(problem: Problem, store: KeptStore, search: Search, evaluations: int = 100) -> Parts:
+    operators: list[Operator] = [Nudge(), AskAndAdd()]
+    executor = InProcessExecutor(width=8, delay_s=lambda text: (len(text) * 7 % 11) * 1e-4)
+    model = ScriptedModel(answer, cost_usd=0.001)
+    parts = make_parts(problem, store, operators, executor=executor, model=model, evaluations=evaluations)
+    return replace(parts, search=search)
+
+
+async def forked(problem: Problem, store: KeptStore, search: type[Search], count: int = COUNT) -> None:
+    await start_run(fresh(problem, store, Greedy(features=problem.features)), run_info(problem), no_view)
+    parts = fresh(problem, store, search(features=problem.features))  # type: ignore[call-arg]
+    decisions = parts.decisions(Exhibits(store, "r", problem))
+    fork(store, "r", count, run_info(problem, "f"), decisions, parts.holder)
+
+
+async def replayed(parts: Parts, store: KeptStore, run: str) -> Difference | None:
+    decisions = parts.decisions(Exhibits(store, run, parts.problem))
+    return await Replay(
+        store=store, run=run, decisions=decisions, model=parts.model, novelty=parts.novelty
+    ).first_difference()
+
+
+async def test_what_was_taken_over_is_the_same_but_for_its_places(problem: Problem) -> None:
+    store = KeptStore()
+    await forked(problem, store, Greedy)
+    before, after = list(store.history("r"))[:COUNT], list(store.history("f"))
+    assert after == before
+    for attempt in after:
+        step = attempt.selected.step
+        assert list(store.evaluations("f", step)) == list(store.evaluations("r", step))
+        assert list(store.requests("f", step)) == list(store.requests("r", step))
+        if attempt.program is not None:
+            assert store.program("f", step) == store.program("r", step)
+    assert store.run("f").cost_usd == pytest.approx(sum(attempt.cost_usd for attempt in before))
+    assert store.run("f").status == "paused"
+    assert (forked_attempts(store, "f"), forked_attempts(store, "r")) == (COUNT, 0)
+
+
+@pytest.mark.parametrize("search", [Greedy, RandomWalk])
+async def test_it_goes_on_with_its_own_search_and_replays(problem: Problem, search: type[Search]) -> None:
+    store = KeptStore()
+    await forked(problem, store, search)
+    parts = fresh(problem, store, search(features=problem.features), evaluations=150)  # type: ignore[call-arg]
+    result = await resume_run(parts, "f", no_view)
+    assert result.status == "finished"
+    history = list(store.history("f"))
+    assert [attempt.finished.sequence for attempt in history] == list(range(len(history))) and len(history) > COUNT
+    again = fresh(problem, store, search(features=problem.features))  # type: ignore[call-arg]
+    assert await replayed(again, store, "f") is None
+
+
+@pytest.mark.parametrize("count", [0, -1, 100_000])
+async def test_there_must_be_so_many_attempts(problem: Problem, count: int) -> None:
+    with pytest.raises(ConfigurationError, match="--at"):
+        await forked(problem, KeptStore(), Greedy, count)
+
+
+async def test_a_run_of_that_name_is_not_overwritten(problem: Problem) -> None:
+    store = KeptStore()
+    await forked(problem, store, Greedy)
+    parts = fresh(problem, store, Greedy(features=problem.features))
+    with pytest.raises(StoreError):
+        fork(store, "r", COUNT, run_info(problem, "f"), parts.decisions(Exhibits(store, "r", problem)), parts.holder)
