@@ -47,6 +47,13 @@ def at_least(least: float, where: str, **values: float | None) -> None:
             raise ConfigurationError(f"{where}.{name}: expected at least {least:g}, found {value!r}.")
 
 
+def above_zero(where: str, **values: float | None) -> None:
+    """Raise ConfigurationError unless each of the values is above 0; None passes."""
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise ConfigurationError(f"{where}.{name}: expected a number above 0, found {value!r}.")
+
+
 def _fits(value: object, kind: Any) -> bool:
     choices = _choices(kind)
     if choices:

@@ -12,7 +12,7 @@
     │   └── NotFound            no such run or program
     ├── SandboxUnavailable      our machinery failed, never the program's fault
     ├── SeedNotValid            the seed program does not evaluate VALID
-    ├── ModelError              a model call failed for good
+    ├── ModelError              a model call failed for good; fatal if every other would too
     └── ProposalRejected        an operator could not make a program; carries a cause code
 """
 
@@ -63,7 +63,18 @@ class SeedNotValid(EvolveError):
 
 
 class ModelError(EvolveError):
-    """A model call failed for good: wrong key, unknown model, or every retry used up."""
+    """A model call failed for good.
+
+    Args:
+        message: what happened and what to do.
+        fatal: whether no other call can succeed either (a wrong key, an unknown model, a setting
+            that the model refuses), so that the run should stop at once. Otherwise this call used
+            up its retries, or its prompt was refused, and the next may pass.
+    """
+
+    def __init__(self, message: str, *, fatal: bool = False) -> None:
+        super().__init__(message)
+        self.fatal = fatal
 
 
 class ProposalRejected(EvolveError):

@@ -39,6 +39,7 @@ from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Attempt,
+    Called,
     CallState,
     Choice,
     Completion,
@@ -143,6 +144,10 @@ class Store(Protocol):
     def requests(self, run: str, step: int) -> Sequence[tuple[Request, Completion | None]]:
         """Return the model calls of a step in the order sent."""
 
+    def calls(self, run: str, step: int) -> Sequence[tuple[float, Called]]:
+        """Return (seconds since the epoch, transition) of the model calls of a step: call by call in
+        the order sent, each in the order in which it happened."""
+
     def close(self) -> None:
         """Release files and connections."""
 
@@ -200,9 +205,20 @@ def tell_nobody(state: CallState, model: str, detail: str, cost_usd: float) -> N
 
 
 class LanguageModel(Protocol):
-    """Answers prompts. One call, one answer with its cost."""
+    """Answers prompts. One call, one answer with its cost.
+
+    What it can be shown is a function of its settings, so that prompts can be made again from the
+    record: ``context_tokens`` is the longest prompt, None where it is not known; ``sees`` says
+    whether it reads pictures.
+    """
 
     name: str
+
+    @property
+    def context_tokens(self) -> int | None: ...
+
+    @property
+    def sees(self) -> bool: ...
 
     def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         """Return the complete request for messages, with this model's settings."""
@@ -213,7 +229,7 @@ class LanguageModel(Protocol):
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Send a request. Raises ModelError when it failed for good (retries are inside), and
         ConfigurationError as ready does. The completion's cost includes every answer that was paid
-        for on the way."""
+        for on the way; one with a ``fault`` is all there is to show for it."""
 
     async def close(self) -> None:
         """Release connections; may be called twice, and the model may be used again."""
@@ -256,6 +272,28 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a lesson has earned: over ``shown`` attempts (recent ones count most) that showed it, the mean
+    percentile of their results among those of attempts by the same operator. 0.5 is no effect."""
+
+    lesson: Lesson
+    shown: float
+    percentile: float
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The recent past of a run, for operators that draw lessons from it; the latest first.
+
+    ``changes`` helped, ``failures`` did not, ``standings`` are the lessons there are.
+    """
+
+    changes: Sequence[Change] = ()
+    failures: Sequence[Failure] = ()
+    standings: Sequence[Standing] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Exhibit:
     """A program shown to an operator, with what is known of it. ``why`` says in a few words what it was
     chosen for ("best", "diverse", "best on instance 3"); empty where nobody knows."""
@@ -278,6 +316,7 @@ class Context:
         failures: what was tried on this parent before and did not help, the latest first.
         lineage: how the parent came about, the oldest change first.
         lessons: what the prompt is to show: at most one instruction, some insights.
+        digest: the recent past, for operators that draw lessons; None for all others.
         rng: the only source of randomness; derived from (run seed, step).
         model: the model to ask, or None in a keyless run. Its calls are recorded, and a call that
             was already paid for is answered from the record.
@@ -292,6 +331,7 @@ class Context:
     failures: Sequence[Failure] = ()
     lineage: Sequence[Change] = ()
     lessons: Sequence[Lesson] = ()
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)

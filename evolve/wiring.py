@@ -29,7 +29,8 @@ from evolve.controller.run import Parts
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, SandboxUnavailable, nearest
 from evolve.evaluation import docker_engine
-from evolve.interfaces import Executor, LanguageModel, RunInfo, Sandbox, Search, Store
+from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store
+from evolve.llm.ensemble import Ensemble
 from evolve.mutation.context_files import check_context_files
 from evolve.mutation.mix import OperatorMix
 from evolve.mutation.python_analysis import AnalysisCache
@@ -357,9 +358,12 @@ def build_search(config: Config, problem: Problem) -> Search:
     return cast(Search, _make(config["search"], "search", features=problem.features))
 
 
-def build_model(config: Config) -> LanguageModel | None:
-    """Return the language model, or None in a keyless run."""
-    return cast(LanguageModel, _make(config["llm"], "llm")) if "_target_" in config["llm"] else None
+def build_model(config: Config) -> Ensemble | None:
+    """Return the models, or None in a keyless run. A single model is an ensemble of one."""
+    if "_target_" not in config["llm"]:
+        return None
+    made = cast(LanguageModel | Ensemble, _make(config["llm"], "llm"))
+    return made if isinstance(made, Ensemble) else Ensemble([Member(made)])
 
 
 def build_operators(config: Config, problem: Problem, *, keyless: bool) -> OperatorMix:

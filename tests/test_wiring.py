@@ -18,7 +18,7 @@ def test_the_default_configuration_builds_a_keyless_run() -> None:
     parts = wiring.build(wiring.configure(["problem=bin_packing"]))
     assert parts.model is None
     assert parts.executor.width == wiring.usable_cores()
-    assert {parts.operators.choose(_rng(seed)).name for seed in range(50)} == {"syntax", "tune"}
+    assert {parts.operators.choose(_rng(seed)).operator for seed in range(50)} == {"syntax", "tune"}
 
 
 @pytest.mark.parametrize("path", sorted(bundled("conf").glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}={p.stem}")
@@ -76,7 +76,7 @@ def test_llm_takes_a_model_name_or_an_address(override: str, model: str, base: s
 
 def test_with_a_model_most_proposals_come_from_it() -> None:
     parts = wiring.build(wiring.configure(["problem=bin_packing", "llm=http://127.0.0.1:9/v1"]))
-    names = [parts.operators.choose(_rng(seed)).name for seed in range(200)]
+    names = [parts.operators.choose(_rng(seed)).operator for seed in range(200)]
     assert names.count("diff") > names.count("rewrite") > 0
     assert parts.model is not None
 

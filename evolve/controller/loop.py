@@ -199,10 +199,10 @@ class Loop:
         self._next_step += 1
         rng = step_rng(self._seed, step, CHOOSING)
         choice = self._search.ask(rng)
-        operator = self._operators.choose(rng)
-        selected = Selected(step, choice, operator.name, self._sequence)
+        arm = self._operators.choose(rng)
+        selected = Selected(step, choice, arm.operator, self._sequence, arm.model)
         self._journal.post(selected)
-        self._begin(selected, self._attempts.start(selected, operator))
+        self._begin(selected, self._attempts.start(selected, self._operators.named(arm.operator)))
 
     def _begin(self, selected: Selected, work: Coroutine[Any, Any, Ended]) -> None:
         task = asyncio.get_running_loop().create_task(work)

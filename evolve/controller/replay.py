@@ -35,6 +35,8 @@ class _OnRecord:
 
     def __init__(self, model: LanguageModel, paid: Mapping[str, Completion]) -> None:
         self.name = model.name
+        self.context_tokens = model.context_tokens
+        self.sees = model.sees
         self._model = model
         self._paid = paid
 
@@ -121,7 +123,7 @@ class Replay:
     def _ask(self, attempt: Attempt) -> Difference | None:
         rng = step_rng(self._seed, attempt.selected.step, CHOOSING)
         choice = self._search.ask(rng)
-        operator = self._operators.choose(rng).name
+        operator = self._operators.choose(rng).operator
         recorded = (attempt.selected.choice, attempt.selected.operator)
         if (choice, operator) != recorded:
             return Difference(attempt.selected.step, "selection", str(recorded), str((choice, operator)))

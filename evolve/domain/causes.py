@@ -25,6 +25,10 @@ class Cause(StrEnum):
     )
     TRUNCATED = "truncated", "The answer was cut off before its end."
     ANSWER_TOO_LONG = "answer_too_long", "The answer is longer than any program may be."
+    REFUSED = "refused", "The model, or its provider's filter, declined to answer."
+    DEGENERATE = "degenerate", "The answer fell into a loop."
+    ECHO = "echo", "The answer is the prompt given back."
+    INTERRUPTED = "interrupted", "The run was cut off while an unusable answer was asked for again."
     EMPTY_ANSWER = "empty_answer", "The model said nothing."
 
     # what the answer has to look like

@@ -149,7 +149,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered, and what it cost."""
+    """What a model answered, and what it cost.
+
+    ``fault`` is the code of what makes it unusable before anyone has looked for the wanted format
+    (``truncated``, ``empty_answer``, ``refused``, ``degenerate``, ``echo``), empty if nothing does.
+    """
 
     text: str
     model: str
@@ -158,6 +162,7 @@ class Completion:
     completion_tokens: int
     cost_usd: float
     seconds: float
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,8 @@ class Called:
 
     Args:
         step, request_hash: the call.
+        number: 0, 1, 2, ... for the transitions of one call under one lease; a call that is resumed
+            after a crash begins again with 0. What tells a repeated write from a repeated backoff.
         state: what it is in now.
         model: who is asked.
         detail: the reason in words: an error, a wait, what is wrong with an answer.
@@ -174,6 +181,7 @@ class Called:
 
     step: int
     request_hash: str
+    number: int
     state: CallState
     model: str
     detail: str = ""

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+
+from evolve.domain.proposal import Message
 
 _WORD = re.compile(r"[A-Za-z]+")
 _DIGITS = re.compile(r"\d{1,3}")
@@ -17,6 +20,9 @@ _PUNCTUATION = re.compile(r"[!-/:-@\[-^`{-~]+")
 _LINE_BREAK = re.compile(r"\n\s*")
 _ASCII_BYTES = bytes(range(128))
 _MOST_CHARS_PER_TOKEN = 50
+TOKENS_PER_PICTURE = 1000
+"""Providers charge 85 to 1600."""
+TOKENS_PER_MESSAGE = 4
 _JOINERS = "\u200d\ufe0f"
 _NEAR = 0.15
 """How much more than necessary may be cut off so that the cut falls between lines."""
@@ -42,6 +48,14 @@ def estimate_tokens(text: str) -> int:
         + 0.45 * beyond_ascii
     )
     return max(1, round(estimate), letters // 8, len(text) // _MOST_CHARS_PER_TOKEN)
+
+
+def estimate_prompt_tokens(messages: Sequence[Message]) -> int:
+    """Return about how many tokens a prompt is, pictures included."""
+    return sum(
+        TOKENS_PER_MESSAGE + estimate_tokens(message.content) + TOKENS_PER_PICTURE * len(message.pictures)
+        for message in messages
+    )
 
 
 def shorten(text: str, tokens: int) -> str:

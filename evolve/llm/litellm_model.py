@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
+from evolve.arguments import above_zero, at_least
 from evolve.domain.proposal import Completion, Message, Request
-from evolve.errors import ConfigurationError, ModelError
+from evolve.errors import ConfigurationError
 from evolve.interfaces import Report, tell_nobody
-from evolve.llm.openai_client import Answer, CallFailed, OpenAiClient, storable
+from evolve.llm.answers import Answer
+from evolve.llm.calls import Caller, Patience
+from evolve.llm.failures import CallFailed, Remedy
+from evolve.llm.limits import Limits
+from evolve.llm.messages import as_sent
+from evolve.llm.openai_client import OpenAiClient, read_answer
 from evolve.llm.prices import Price, listed_price
+from evolve.llm.settings import Settings
+from evolve.llm.windows import Window, listed_window
 
 _SPOKEN_DIRECTLY = ("openai", "hosted_vllm", "openai_like", "custom_openai", "lm_studio", "llamafile")
-_LONGEST_WAIT_S = 120.0
 
 
 class LiteLlmModel:
@@ -32,52 +42,102 @@ class LiteLlmModel:
 
     Args:
         model: name as litellm knows it, e.g. ``openai/gpt-5-mini``, ``anthropic/claude-...``.
+        name: in records and choices; empty for ``model``.
+        where: prefix of its settings in messages to people.
         api_base: address of the server up to ``/v1``; None for the provider's own.
         api_key_env: environment variable that holds the key; None for the provider's usual one.
-        temperature, max_tokens: as sent; None leaves them to the provider.
-        timeout_s: limit on one attempt.
-        retries: further attempts after a failure that may pass.
-        backoff_s: wait before the first retry; doubles with each (Retry-After wins), 120 s at most.
+        temperature, reasoning_effort: as sent; None leaves them to the provider. Of several, each
+            request gets one by a hash of its messages and call number: equal requests are equal.
+        max_tokens: as sent; None leaves it to the provider.
+        max_tokens_ceiling, timeout_s, retries, backoff_s, reasks: see Patience.
+        concurrency, requests_per_minute: see Limits.
+        context_tokens, sees: see LanguageModel; None looks them up.
         input_usd_per_million, output_usd_per_million: price of a million tokens; None looks it up.
             A model at a local address that has no known price counts as free; one elsewhere is
             refused, since its cost could not be bounded.
+        rng: see Caller.
     """
 
     def __init__(
         self,
         model: str,
         *,
+        name: str = "",
+        where: str = "llm",
         api_base: str | None = None,
         api_key_env: str | None = None,
-        temperature: float | None,
+        temperature: float | Sequence[float] | None,
+        reasoning_effort: str | Sequence[str] | None = None,
         max_tokens: int | None,
+        max_tokens_ceiling: int | None = None,
         timeout_s: float,
         retries: int,
         backoff_s: float,
+        reasks: int = 1,
+        concurrency: int | None = None,
+        requests_per_minute: float | None = None,
+        context_tokens: int | None = None,
+        sees: bool | None = None,
         input_usd_per_million: float | None = None,
         output_usd_per_million: float | None = None,
+        rng: np.random.Generator | None = None,
     ) -> None:
         if api_base is not None and not api_base.startswith(("http://", "https://")):
-            raise ConfigurationError(f"llm.api_base: expected http://HOST:PORT/v1 or https://..., found {api_base!r}.")
-        self.name = model
+            raise ConfigurationError(
+                f"{where}.api_base: expected http://HOST:PORT/v1 or https://..., found {api_base!r}."
+            )
+        at_least(0, where, retries=retries, backoff_s=backoff_s, reasks=reasks)
+        at_least(1, where, concurrency=concurrency, context_tokens=context_tokens, max_tokens=max_tokens)
+        above_zero(where, timeout_s=timeout_s, requests_per_minute=requests_per_minute)
+        self.name = name or model
+        self._model, self._where = model, where
         self._api_base, self._api_key_env = api_base, api_key_env
-        sent = {"temperature": temperature, "max_tokens": max_tokens}
-        self._settings = {name: value for name, value in sent.items() if value is not None}
-        self._timeout_s, self._retries, self._backoff_s = timeout_s, retries, backoff_s
-        self._own_price = Price.per_million(input_usd_per_million, output_usd_per_million)
+        self._settings = Settings(where, temperature, reasoning_effort, max_tokens)
+        self._context_tokens, self._sees = context_tokens, sees
+        self._own_price = Price.per_million(input_usd_per_million, output_usd_per_million, where)
         self._price = self._own_price
         self._price_is_settled = self._own_price is not None
+        self._timeout_s = timeout_s
         self._client: OpenAiClient | None = None
         self._litellm: Any = None
+        self._caller = Caller(
+            self.name,
+            send=self._send,
+            cost_usd=self._cost_usd,
+            explain=self._explain,
+            limits=Limits(concurrency, requests_per_minute),
+            patience=Patience(
+                timeout_s=timeout_s,
+                retries=retries,
+                backoff_s=backoff_s,
+                reasks=reasks,
+                max_tokens_ceiling=max_tokens_ceiling,
+            ),
+            rng=rng,
+        )
 
     @property
     def cost_is_known(self) -> bool:
         """Whether completions carry real costs. Settled by the first call; False for an unpriced local model."""
         return self._price is not None
 
+    @property
+    def context_tokens(self) -> int | None:
+        """The longest prompt; None where it is not known."""
+        return self._context_tokens if self._context_tokens is not None else self._window.context_tokens
+
+    @property
+    def sees(self) -> bool:
+        """Whether it reads pictures."""
+        return self._sees if self._sees is not None else self._window.sees
+
+    @cached_property
+    def _window(self) -> Window:
+        return listed_window(self._model)
+
     def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         """Return the complete request for messages."""
-        return Request(self.name, tuple(messages), self._settings, call)
+        return self._settings.of(Request(self._model, tuple(messages), {}, call))
 
     async def ready(self) -> None:
         """Settle price and key. Raises ConfigurationError that names the setting or variable that is missing."""
@@ -94,17 +154,7 @@ class LiteLlmModel:
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Send a request. Raises ModelError when it failed for good, ConfigurationError before it was sent."""
         await self.ready()
-        started = time.monotonic()
-        answer = await self._until_answered(request)
-        return Completion(
-            text=answer.text,
-            model=answer.model,
-            finish_reason=answer.finish_reason,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
-            cost_usd=self._cost_usd(answer),
-            seconds=time.monotonic() - started,
-        )
+        return await self._caller.complete(request, report)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -113,45 +163,34 @@ class LiteLlmModel:
         if self._litellm is not None:
             await self._litellm.close_litellm_async_clients()
 
-    async def _until_answered(self, request: Request) -> Answer:
-        attempt = 0
-        while True:
-            try:
-                return await self._attempt(request)
-            except CallFailed as failure:
-                if not failure.transient or attempt == self._retries:
-                    raise ModelError(self._explain(failure, attempt + 1)) from failure
-                await asyncio.sleep(self._wait_s(attempt, failure))
-                attempt += 1
-
-    async def _attempt(self, request: Request) -> Answer:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                if self._is_direct():
-                    return await self._direct().chat(self.name.partition("/")[2], request)
-                return await self._through_litellm(request)
-        except TimeoutError as error:
-            raise CallFailed(f"no answer within timeout_s={self._timeout_s:g}") from error
-
-    def _wait_s(self, attempt: int, failure: CallFailed) -> float:
-        wait_s = failure.retry_after_s if failure.retry_after_s is not None else self._backoff_s * 2.0**attempt
-        return min(wait_s, _LONGEST_WAIT_S)
+    async def _send(self, request: Request) -> Answer:
+        if self._is_direct():
+            return await self._direct().chat(self._model.partition("/")[2], request)
+        return await self._through_litellm(request)
 
     def _explain(self, failure: CallFailed, attempts: int) -> str:
-        advice = f"Gave up after {attempts} attempts; raise llm.retries or llm.timeout_s, or lower the number of calls."
+        where = self._where
+        advice = (
+            f"Gave up after {attempts} attempts; raise {where}.retries or {where}.timeout_s, "
+            "or lower the number of calls."
+        )
         if failure.status in (401, 403):
-            where = f"the environment variable {self._api_key_env}" if self._api_key_env else "the provider's variable"
-            advice = f"Put a valid key into {where} (llm.api_key_env names another)."
+            holder = f"the environment variable {self._api_key_env}" if self._api_key_env else "the provider's variable"
+            advice = f"Put a valid key into {holder} ({where}.api_key_env names another)."
         elif failure.status == 404:
-            advice = f"Check llm.model={self.name!r} and llm.api_base={self._api_base!r}."
-        elif not failure.transient:
-            advice = "The request itself was refused: check llm.model, llm.max_tokens and llm.temperature."
+            advice = f"Check {where}.model={self._model!r} and {where}.api_base={self._api_base!r}."
+        elif failure.remedy is Remedy.NONE:
+            advice = f"Check the account at the provider, {where}.model and {where}.api_base."
+        elif failure.blames_prompt:
+            advice = "This prompt was refused; others may pass."
+        elif failure.remedy is Remedy.ANOTHER_REQUEST:
+            advice = f"The request itself was refused: check {where}.model, {where}.max_tokens and {where}.temperature."
         return f"Model {self.name!r}: {failure.message}. {advice}"
 
     # ── a server of one's own ─────────────────────────────────────────────────────────────────
     def _is_direct(self) -> bool:
         """OpenAI itself renames settings from model to model; litellm knows how."""
-        if self._api_base is None or self.name.partition("/")[0] not in _SPOKEN_DIRECTLY:
+        if self._api_base is None or self._model.partition("/")[0] not in _SPOKEN_DIRECTLY:
             return False
         return urlsplit(self._api_base).hostname != "api.openai.com"
 
@@ -172,11 +211,11 @@ class LiteLlmModel:
     # ── everybody else ────────────────────────────────────────────────────────────────────────
     def _check_provider(self, litellm: Any) -> None:
         # Providers that are not found by a key have other ways in: profiles, roles, a local server.
-        missing = [name for name in litellm.validate_environment(self.name)["missing_keys"] if name.endswith("_KEY")]
+        missing = [name for name in litellm.validate_environment(self._model)["missing_keys"] if name.endswith("_KEY")]
         if missing and not any(name.startswith("AWS_") for name in missing):
             raise ConfigurationError(
                 f"Model {self.name!r} needs a key: set the environment variable {' or '.join(missing)}, "
-                "or name the variable that holds it with llm.api_key_env."
+                f"or name the variable that holds it with {self._where}.api_key_env."
             )
 
     async def _through_litellm(self, request: Request) -> Answer:
@@ -184,8 +223,8 @@ class LiteLlmModel:
 
         try:
             response = await self._litellm.acompletion(
-                model=self.name,
-                messages=[{"role": message.role, "content": message.content} for message in request.messages],
+                model=self._model,
+                messages=as_sent(request.messages),
                 api_base=self._api_base,
                 api_key=self._key(),
                 timeout=self._timeout_s,
@@ -198,15 +237,16 @@ class LiteLlmModel:
             raise CallFailed.with_status(error.status_code, str(error), header) from error
         except openai.APIError as error:
             raise CallFailed(f"{type(error).__name__}: {error}") from error
-        return _answer_of(response)
+        answer = read_answer(response.model_dump(), request)
+        return replace(answer, usd=response._hidden_params.get("response_cost"))
 
     # ── money ─────────────────────────────────────────────────────────────────────────────────
     def _settle_price(self) -> None:
-        self._price = listed_price(self.name)
+        self._price = listed_price(self._model)
         if self._price is None and not (self._api_base and _is_local(self._api_base)):
             raise ConfigurationError(
                 f"Model {self.name!r}: no price is known, so its cost cannot be bounded. "
-                "Set llm.input_usd_per_million and llm.output_usd_per_million (0 if it is free)."
+                f"Set {self._where}.input_usd_per_million and {self._where}.output_usd_per_million (0 if it is free)."
             )
         self._price_is_settled = True
 
@@ -223,18 +263,6 @@ def _is_local(address: str) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return "." not in host or host.endswith((".local", ".internal", ".lan"))
-
-
-def _answer_of(response: Any) -> Answer:
-    choice = response.choices[0]
-    return Answer(
-        text=storable(choice.message.content or ""),
-        model=str(response.model),
-        finish_reason=str(choice.finish_reason or "stop"),
-        prompt_tokens=int(response.usage.prompt_tokens),
-        completion_tokens=int(response.usage.completion_tokens),
-        usd=response._hidden_params.get("response_cost"),
-    )
 
 
 def _load_litellm() -> Any:

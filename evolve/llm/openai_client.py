@@ -4,93 +4,62 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evolve.domain.proposal import Request
+from evolve.domain.tokens import estimate_prompt_tokens, estimate_tokens
+from evolve.llm.answers import Answer
+from evolve.llm.failures import CallFailed, Remedy
+from evolve.llm.messages import as_sent
 
 if TYPE_CHECKING:
     import aiohttp
 
-_LARGEST_BODY = 64 * 2**20
-_TRANSIENT_STATUS = {408, 409, 425, 429}
-_CHARS_PER_TOKEN = 4
+_LARGEST_BODY = 16 * 2**20
+_LARGEST_COUNT = 2**31 - 1
+_LONGEST_NAME = 200
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-class CallFailed(Exception):
-    """One attempt at a model call failed.
-
-    Args:
-        message: what happened.
-        status: HTTP status, or None when no answer came.
-        retry_after_s: how long the server asked to wait.
-        transient: whether the same request may succeed later.
-    """
-
-    def __init__(
-        self, message: str, status: int | None = None, retry_after_s: float | None = None, transient: bool = True
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = status
-        self.retry_after_s = retry_after_s
-        self.transient = transient
-
-    @classmethod
-    def with_status(cls, status: int, message: str, retry_after: str | None = None) -> CallFailed:
-        """Return the failure that an HTTP status stands for."""
-        transient = status in _TRANSIENT_STATUS or status >= 500
-        return cls(f"HTTP {status}: {message[:500]}", status, retry_after_s(retry_after), transient)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said. ``usd`` is the price it is known to have charged, or None."""
-
-    text: str
-    model: str
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
-    usd: float | None = None
-
-
-def retry_after_s(header: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for (a number or an HTTP date), or None."""
-    if not header:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def read_answer(body: dict[str, Any], request: Request) -> Answer:
+def read_answer(body: Mapping[str, Any], request: Request) -> Answer:
     """Return the answer in a chat completion. Tokens the server did not count are estimated.
 
     Raises CallFailed when it is not one.
     """
     try:
         choice = body["choices"][0]
-        text = choice["message"].get("content") or ""
+        message = choice["message"]
+        said, refusal = _text(message.get("content")), _refusal(message)
         usage = body.get("usage") or {}
-        asked = sum(len(message.content) for message in request.messages)
         return Answer(
-            text=storable(text),
-            model=str(body.get("model") or request.model),
-            finish_reason=str(choice.get("finish_reason") or "stop"),
-            prompt_tokens=int(usage.get("prompt_tokens") or -(-asked // _CHARS_PER_TOKEN)),
-            completion_tokens=int(usage.get("completion_tokens") or -(-len(text) // _CHARS_PER_TOKEN)),
+            text=storable(said or refusal),
+            model=storable(str(body.get("model") or request.model))[:_LONGEST_NAME],
+            finish_reason=storable(str(choice.get("finish_reason") or "stop"))[:_LONGEST_NAME],
+            prompt_tokens=_count(usage.get("prompt_tokens")) or estimate_prompt_tokens(request.messages),
+            completion_tokens=_count(usage.get("completion_tokens")) or estimate_tokens(said or refusal),
+            refused=bool(refusal),
         )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CallFailed(f"the server's answer is not a chat completion: {str(body)[:200]}") from error
+
+
+def _text(content: object) -> str:
+    """Return the text of a message; some servers send it in parts."""
+    if isinstance(content, list):
+        return "".join(str(part["text"]) for part in content if part.get("type") == "text")
+    if content is None or isinstance(content, str):
+        return content or ""
+    raise TypeError(f"expected text, found {type(content).__name__}")
+
+
+def _refusal(message: Mapping[str, Any]) -> str:
+    refusal = message.get("refusal") or (message.get("provider_specific_fields") or {}).get("refusal")
+    return str(refusal) if refusal else ""
+
+
+def _count(tokens: Any) -> int:
+    return min(max(0, int(tokens or 0)), _LARGEST_COUNT)
 
 
 def storable(text: str) -> str:
@@ -119,21 +88,22 @@ class OpenAiClient:
         """Return the answer. Raises CallFailed."""
         import aiohttp
 
-        messages = [{"role": message.role, "content": message.content} for message in request.messages]
-        payload = json.dumps({"model": model, "messages": messages, **request.settings}).encode("ascii")
+        content = {"model": model, "messages": as_sent(request.messages), **request.settings}
+        payload = json.dumps(content).encode("ascii")
         try:
             async with self._open().post(
                 self._url, data=payload, headers=self._headers, allow_redirects=False
             ) as response:
                 body = await _read(response)
                 status, retry_after = response.status, response.headers.get("Retry-After")
+                kind = response.content_type
         except aiohttp.InvalidURL as error:
-            raise CallFailed(f"not an address: {self._url}", transient=False) from error
+            raise CallFailed(f"not an address: {self._url}", remedy=Remedy.NONE) from error
         except (aiohttp.ClientError, OSError) as error:
             raise CallFailed(f"no answer from {self._url}: {type(error).__name__}: {error}") from error
         if status != 200:
             raise CallFailed.with_status(status, _error_message(body), retry_after)
-        return read_answer(_object(body), request)
+        return read_answer(_object(body, kind), request)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -159,15 +129,15 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > _LARGEST_BODY:
-            raise CallFailed(f"the answer is larger than {_LARGEST_BODY} bytes", transient=False)
+            raise CallFailed(f"the answer is larger than {_LARGEST_BODY} bytes", remedy=Remedy.ANOTHER_REQUEST)
     return bytes(body)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes, kind: str) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError as error:
-        raise CallFailed(f"the server's answer is not JSON: {body[:200]!r}") from error
+    except (ValueError, RecursionError) as error:
+        raise CallFailed(f"the server's answer is not JSON but {kind}: {body[:200]!r}") from error
     if not isinstance(found, dict):
         raise CallFailed(f"the server's answer is not a chat completion: {body[:200]!r}")
     return found
@@ -176,7 +146,10 @@ def _object(body: bytes) -> dict[str, Any]:
 def _error_message(body: bytes) -> str:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body[:500].decode("utf-8", "replace")
     error = found.get("error", found) if isinstance(found, dict) else found
-    return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    if not isinstance(error, dict):
+        return str(error)
+    code = error.get("code")
+    return f"{error.get('message', error)}{f' ({code})' if code else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from evolve.domain.proposal import Request
+from evolve.domain.proposal import Message, Request
 
 
 def request_hash(request: Request) -> str:
@@ -15,9 +15,16 @@ def request_hash(request: Request) -> str:
     """
     content = {
         "model": request.model,
-        "messages": [(message.role, message.content) for message in request.messages],
+        "messages": [_told(message) for message in request.messages],
         "settings": dict(request.settings),
         "call": request.call,
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
+
+
+def _told(message: Message) -> tuple[object, ...]:
+    if not message.pictures:
+        return (message.role, message.content)
+    shown = [(picture.media_type, hashlib.sha256(picture.data).hexdigest()) for picture in message.pictures]
+    return (message.role, message.content, shown)

@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from evolve.domain.proposal import CallState, Completion, Message, Request
+from evolve.domain.tokens import estimate_prompt_tokens, estimate_tokens
 from evolve.errors import ConfigurationError
 from evolve.interfaces import Report, tell_nobody
-
-_CHARS_PER_TOKEN = 4
+from evolve.llm.answers import Answer, fault
 
 
 class ScriptedModel:
@@ -37,6 +37,8 @@ class ScriptedModel:
         self._answer = answers if callable(answers) else _in_turn(answers)
         self._cost_usd = cost_usd
         self._finish_reason = finish_reason
+        self.context_tokens: int | None = None
+        self.sees = False
 
     def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         """Return the request for messages; a script has no settings."""
@@ -49,17 +51,12 @@ class ScriptedModel:
         """Return the next answer."""
         report(CallState.SENT, self.name, "", 0.0)
         text = self._answer(request)
-        report(CallState.ANSWERED, self.name, self._finish_reason, self._cost_usd)
-        asked = sum(len(message.content) for message in request.messages)
-        return Completion(
-            text=text,
-            model=self.name,
-            finish_reason=self._finish_reason,
-            prompt_tokens=-(-asked // _CHARS_PER_TOKEN),
-            completion_tokens=-(-len(text) // _CHARS_PER_TOKEN),
-            cost_usd=self._cost_usd,
-            seconds=0.0,
-        )
+        tokens = (estimate_prompt_tokens(request.messages), estimate_tokens(text))
+        answer = Answer(text, self.name, self._finish_reason, *tokens)
+        wrong = fault(request, answer)
+        report(CallState.ANSWERED, self.name, wrong or self._finish_reason, self._cost_usd)
+        report(CallState.FAILED if wrong else CallState.VALIDATED, self.name, wrong, 0.0)
+        return Completion(text, self.name, self._finish_reason, *tokens, self._cost_usd, seconds=0.0, fault=wrong)
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Scored
@@ -22,8 +23,18 @@ _LONGEST_SUMMARY = 200
 MOST_REPAIRS = 2
 _LONGEST_ANSWER = 1_000_000
 """Characters; five times the largest file. Reading more would keep the loop from its work."""
-_NOT_MENDED = frozenset({Cause.TRUNCATED, Cause.EMPTY_ANSWER, Cause.ANSWER_TOO_LONG})
-"""Nothing can be learned from these; the model's client asks again where that may help."""
+_DETAILS: Mapping[str, str] = MappingProxyType(
+    {
+        Cause.TRUNCATED: "the answer was cut off after {tokens} tokens; raise llm.max_tokens.",
+        Cause.ANSWER_TOO_LONG: "the answer has {characters} characters.",
+        Cause.EMPTY_ANSWER: "the model said nothing (finish_reason {reason!r}).",
+        Cause.REFUSED: "the model declined (finish_reason {reason!r}): {text}",
+        Cause.DEGENERATE: "the answer fell into a loop: {text}",
+        Cause.ECHO: "the answer repeats the prompt.",
+        Cause.INTERRUPTED: "the run was cut off while an unusable answer was asked for again.",
+    }
+)
+"""Of answers in which there is nothing to read. The model's client asks again where that may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +92,11 @@ class Asker:
         """Return the child. Raises ProposalRejected, ModelError, or ConfigurationError without a model."""
         for call in range(self._repairs + 1):
             completion = await _complete(context, prompt, call)
+            _check_complete(completion)
             try:
-                _check_complete(completion)
                 reading = read(completion.text, style, context)
             except ProposalRejected as rejection:
-                mended = self._mended(prompt, completion, rejection) if call < self._repairs else None
+                mended = self.prompt.mended(prompt, completion.text, rejection) if call < self._repairs else None
                 if mended is None:
                     raise
                 prompt = mended
@@ -100,11 +111,6 @@ class Asker:
         repaired = {"repairs": call} if call else {}
         return Draft(reading.files, {**detail, **repaired, **prompt.account()})
 
-    def _mended(self, prompt: Prompt, completion: Completion, rejection: ProposalRejected) -> Prompt | None:
-        if rejection.cause in _NOT_MENDED:
-            return None
-        return self.prompt.mended(prompt, completion.text, rejection)
-
 
 async def _complete(context: Context, prompt: Prompt, call: int) -> Completion:
     if context.model is None:
@@ -113,14 +119,26 @@ async def _complete(context: Context, prompt: Prompt, call: int) -> Completion:
 
 
 def _check_complete(completion: Completion) -> None:
+    """Raise ProposalRejected with the fault of an answer in which there is nothing to read."""
+    fault = _fault(completion)
+    if fault:
+        facts = {
+            "tokens": completion.completion_tokens,
+            "characters": len(completion.text),
+            "reason": completion.finish_reason,
+            "text": completion.text[:_LONGEST_SUMMARY],
+        }
+        raise ProposalRejected(fault, _DETAILS.get(fault, "{text}").format_map(facts))
+
+
+def _fault(completion: Completion) -> str:
+    if completion.fault:
+        return completion.fault
     if completion.finish_reason == "length":
-        spent = completion.completion_tokens
-        raise ProposalRejected(Cause.TRUNCATED, f"the answer was cut off after {spent} tokens; raise llm.max_tokens.")
+        return Cause.TRUNCATED
     if len(completion.text) > _LONGEST_ANSWER:
-        raise ProposalRejected(Cause.ANSWER_TOO_LONG, f"the answer has {len(completion.text)} characters.")
-    if not any(line.strip() for line in answer_lines(completion.text)):
-        reason = completion.finish_reason
-        raise ProposalRejected(Cause.EMPTY_ANSWER, f"the model said nothing (finish_reason {reason!r}).")
+        return Cause.ANSWER_TOO_LONG
+    return "" if any(line.strip() for line in answer_lines(completion.text)) else Cause.EMPTY_ANSWER
 
 
 def summary(text: str) -> str:

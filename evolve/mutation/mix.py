@@ -1,62 +1,71 @@
-"""Which operator makes the next proposal."""
+"""Which operator makes the next proposal, and with which model: by fixed shares."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from evolve.domain.evaluation import Scored
 from evolve.domain.program import Program
-from evolve.errors import ConfigurationError, nearest
-from evolve.interfaces import Operator
+from evolve.interfaces import Arm, Member, Operator
+from evolve.mutation.arms import Arms, drawn
+
+
+class Chooser(Protocol):
+    """Chooses operators and models, and shows every operator how attempts end.
+
+    A pure fold: ``choose`` depends on what was observed and the generator alone.
+    """
+
+    def choose(self, rng: np.random.Generator) -> Arm:
+        """Choose who makes the next proposal."""
+
+    def arm(self, name: str, rng: np.random.Generator) -> Arm:
+        """Return the operator of this name with a model of its tier. Raises ConfigurationError."""
+
+    def named(self, name: str) -> Operator:
+        """Return the operator of this name, for redoing an attempt. Raises ConfigurationError."""
+
+    def asks_model(self, name: str) -> bool:
+        """Whether the operator of this name pays for model calls."""
+
+    def observe(self, scored: Scored, program: Program | None) -> None:
+        """Learn how an attempt ended, whoever proposed it."""
 
 
 class OperatorMix:
-    """Operators with fixed shares.
+    """Operators with fixed shares; implements Chooser. Arguments and errors are those of Arms."""
 
-    Args:
-        operators: what there is to choose from.
-        weights: operator name -> its share before normalisation; 0 switches it off.
-        keyless: leave out the operators that need a model.
+    def __init__(
+        self,
+        operators: Sequence[Operator],
+        weights: Mapping[str, float],
+        *,
+        keyless: bool,
+        members: Sequence[Member] = (),
+        strong: Collection[str] = (),
+    ) -> None:
+        self.arms = Arms(operators, weights, keyless=keyless, members=members, strong=strong)
 
-    Raises:
-        ConfigurationError: a weight names no operator, or no operator is left.
-    """
+    def choose(self, rng: np.random.Generator) -> Arm:
+        """Draw an operator and a model by the shares; the models of the strong tier only for operators that want it."""
+        return drawn(self.arms.usual, rng)
 
-    def __init__(self, operators: Sequence[Operator], weights: dict[str, float], *, keyless: bool) -> None:
-        self._by_name = {operator.name: operator for operator in operators}
-        for name, weight in weights.items():
-            if name not in self._by_name:
-                raise ConfigurationError(f"mutation.weights names no operator {name!r}. {nearest(name, self._by_name)}")
-            if weight < 0:
-                raise ConfigurationError(f"mutation.weights.{name}: expected a number >= 0, found {weight}.")
-        usable = [o for o in operators if weights.get(o.name, 0) > 0 and not (keyless and o.needs_model)]
-        if not usable:
-            hint = (
-                "set llm=MODEL, or give 'syntax' or 'tune' a weight" if keyless else "give one of them a weight above 0"
-            )
-            raise ConfigurationError(f"No operator is left to make proposals with: {hint}.")
-        self._usable = usable
-        shares = np.array([weights[operator.name] for operator in usable], dtype=float)
-        self._bounds = np.cumsum(shares / shares.sum())
-
-    def choose(self, rng: np.random.Generator) -> Operator:
-        """Draw an operator by the shares."""
-        index = int(np.searchsorted(self._bounds, rng.random(), side="right"))
-        return self._usable[min(index, len(self._usable) - 1)]
+    def arm(self, name: str, rng: np.random.Generator) -> Arm:
+        """Return the operator of this name with a model of its tier. Raises ConfigurationError."""
+        return self.arms.of(name, rng)
 
     def named(self, name: str) -> Operator:
         """Return the operator of this name, for redoing an attempt whose operator is on record."""
-        if name not in self._by_name:
-            raise ConfigurationError(f"The run used an operator {name!r}. {nearest(name, self._by_name)}")
-        return self._by_name[name]
+        return self.arms.named(name)
 
     def asks_model(self, name: str) -> bool:
         """Whether the operator of this name (or ``seed``, which is none) pays for model calls."""
-        return name in self._by_name and self._by_name[name].needs_model
+        return self.arms.asks_model(name)
 
     def observe(self, scored: Scored, program: Program | None) -> None:
         """Show every operator how an attempt ended."""
-        for operator in self._usable:
+        for operator in self.arms.usable:
             operator.observe(scored, program)

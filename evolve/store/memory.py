@@ -14,11 +14,14 @@ from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Applied,
     Attempt,
+    Called,
     Completed,
     Completion,
     Evaluated,
     Event,
     Finished,
+    Learned,
+    Lesson,
     Prompted,
     Record,
     Request,
@@ -36,6 +39,7 @@ from evolve.store.sifting import Sieve, overlap
 class _Call:
     request: Request
     completion: Completion | None = None
+    transitions: list[tuple[float, int, Called]] = field(default_factory=list)
 
 
 @dataclass
@@ -44,6 +48,7 @@ class _Step:
     calls: dict[str, _Call] = field(default_factory=dict)
     program: Program | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
+    lessons: tuple[Lesson, ...] = ()
     finished: Finished | None = None
 
     @property
@@ -55,7 +60,7 @@ class _Step:
         told = [evaluation for evaluation in self.evaluations if evaluation.stage != SEALED]
         last = replace(told[-1], artifacts={}) if told else None
         fingerprint = self.program.fingerprint if self.program else ""
-        return Attempt(self.selected, program, last, finished, self.cost_usd, fingerprint)
+        return Attempt(self.selected, program, last, finished, self.cost_usd, fingerprint, self.lessons)
 
 
 @dataclass
@@ -65,7 +70,7 @@ class _Run:
     expires_at: float = 0.0
     fence: int = 0
     steps: dict[int, _Step] = field(default_factory=dict)
-    sieve: Sieve = field(default_factory=lambda: Sieve(""))
+    sieve: Sieve = field(default_factory=lambda: Sieve("", 0))
     events: list[tuple[int, float, Event]] = field(default_factory=list)
 
     def with_totals(self) -> RunInfo:
@@ -93,7 +98,7 @@ class MemoryStore:
         if run.id in self._runs:
             raise StoreError(f"There is a run {run.id!r} already; choose another id or resume it.")
         info = replace(run, config=_copy(run.config), provenance=_copy(run.provenance))
-        self._runs[run.id] = _Run(info, sieve=Sieve(run.id))
+        self._runs[run.id] = _Run(info, sieve=Sieve(run.id, 0))
 
     def runs(self) -> Sequence[RunInfo]:
         """Return all runs, newest first, with totals."""
@@ -126,17 +131,18 @@ class MemoryStore:
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
         """Write all records or none. Raises LeaseLost; NotFound for steps that were never selected.
 
-        A record is there already if its step has one of the same kind (and request hash, or stage
-        and repeat); an event, if it repeats the end of what was written under this lease.
+        A record is there already if its step has one of the same kind (and request hash, or number
+        under this lease, or stage and repeat); an event, if it repeats the end of what was written under this lease.
         """
         run = self._held(lease)
         frozen = [_frozen(record) for record in records]
-        sieve = Sieve(lease.run, set(run.sieve.written))
+        sieve = Sieve(lease.run, lease.fence, set(run.sieve.written))
         fresh = sieve.sift(frozen)
         _refuse_equal_sequences(run, fresh)
+        _refuse_equal_lessons(run, fresh)
         run.sieve = sieve
         for record in sorted(fresh, key=lambda record: _ORDER.get(type(record), 1)):
-            self._write(run, record)
+            self._write(run, lease.fence, record)
         self._write_events(run, lease.fence, [record for record in fresh if isinstance(record, Event)])
 
     def history(self, run: str) -> Iterator[Attempt]:
@@ -174,6 +180,11 @@ class MemoryStore:
         """Return the model calls of a step in the order sent."""
         return [(call.request, call.completion) for call in self._step(run, step).calls.values()]
 
+    def calls(self, run: str, step: int) -> Sequence[tuple[float, Called]]:
+        """Return (seconds since the epoch, transition) of the model calls of a step, call by call."""
+        told = (sorted(call.transitions, key=_told) for call in self._step(run, step).calls.values())
+        return [(at, called) for transitions in told for at, _, called in transitions]
+
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
@@ -194,12 +205,17 @@ class MemoryStore:
             raise LeaseLost(f"The lease {lease.fence} on run {lease.run!r} was taken over or given back: stop writing.")
         return run
 
-    def _write(self, run: _Run, record: Record) -> None:
+    def _write(self, run: _Run, fence: int, record: Record) -> None:
         match record:
             case Selected():
                 run.steps[record.step] = _Step(record)
             case Prompted():
                 run.steps[record.step].calls[record.request_hash] = _Call(record.request)
+            case Called():
+                transitions = run.steps[record.step].calls[record.request_hash].transitions
+                transitions.append((self._clock(), fence, record))
+            case Learned():
+                run.steps[record.step].lessons = record.lessons
             case Completed():
                 run.steps[record.step].calls[record.request_hash].completion = record.completion
             case Applied():
@@ -215,7 +231,12 @@ class MemoryStore:
         run.events += [(fence, self._clock(), event) for event in new[repeated:]]
 
 
-_ORDER: Mapping[type, int] = {Selected: 0, Completed: 2}
+def _told(transition: tuple[float, int, Called]) -> tuple[int, int]:
+    _, fence, called = transition
+    return fence, called.number
+
+
+_ORDER: Mapping[type, int] = {Selected: 0, Called: 2, Completed: 2}
 """Within one call a step comes before what belongs to it, and a request before its answer."""
 
 
@@ -228,6 +249,15 @@ def _refuse_equal_sequences(run: _Run, records: Sequence[Record]) -> None:
             taken.add(record.sequence)
 
 
+def _refuse_equal_lessons(run: _Run, records: Sequence[Record]) -> None:
+    taken = {lesson.id for step in run.steps.values() for lesson in step.lessons}
+    for record in records:
+        for lesson in record.lessons if isinstance(record, Learned) else ():
+            if lesson.id in taken:
+                raise StoreError(f"Two lessons of run {run.info.id!r} have the id {lesson.id}.")
+            taken.add(lesson.id)
+
+
 def _frozen(record: Record) -> Record:
     """Return the record as a reader will see it, sharing nothing that its owner may change."""
     match record:
@@ -237,6 +267,8 @@ def _frozen(record: Record) -> Record:
             return replace(record, request=replace(request, settings=_copy(request.settings)))
         case Evaluated(_, verdict):
             return replace(record, evaluation=_frozen_evaluation(verdict))
+        case Learned():
+            return replace(record, lessons=tuple(sorted(record.lessons, key=lambda lesson: lesson.id)))
         case Event():
             return replace(record, data=_copy(record.data))
         case _:

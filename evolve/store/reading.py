@@ -14,11 +14,16 @@ from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Attempt,
+    Called,
+    CallState,
     Choice,
     Completion,
     Event,
     Finished,
+    Lesson,
+    LessonKind,
     Message,
+    Picture,
     Placement,
     Request,
     Selected,
@@ -30,9 +35,11 @@ from evolve.store.encoding import Packer, PackerWithBase, decode, from_json
 from evolve.store.tables import (
     artifacts,
     blobs,
+    calls,
     completions,
     evaluations,
     events,
+    lessons,
     metrics,
     names,
     programs,
@@ -78,6 +85,7 @@ class Reader:
             step: _last_of_search(found) for step, found in self._evaluations(run, steps, complete=False).items()
         }
         costs = self._costs(run, steps)
+        learned = self._lessons(run, steps)
         return [
             Attempt(
                 selected=_selected(row),
@@ -86,6 +94,7 @@ class Reader:
                 finished=self._finished(row),
                 cost_usd=math.fsum(costs.get(row.step, ())),
                 fingerprint=marks.get(row.step, ""),
+                lessons=tuple(learned.get(row.step, ())),
             )
             for row in rows
         ]
@@ -131,6 +140,18 @@ class Reader:
     def requests(self, run: int, step: int) -> list[tuple[Request, Completion | None]]:
         """Return the model calls of a step in the order sent. Raises NotFound."""
         return self._calls(run, step, completions.c.step == step)
+
+    def calls(self, run: int, step: int) -> list[tuple[float, Called]]:
+        """Return (time, transition) of the model calls of a step, call by call. Raises NotFound."""
+        self._require(run, step)
+        sent = (
+            (completions.c.run == calls.c.run)
+            & (completions.c.step == calls.c.step)
+            & (completions.c.request_hash == calls.c.request_hash)
+        )
+        query = select(calls).join(completions, sent).where(calls.c.run == run, calls.c.step == step)
+        rows = self._connection.execute(query.order_by(completions.c.key, calls.c.fence, calls.c.number))
+        return [(row.written_at, self._called(row)) for row in rows]
 
     def blobs(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the contents of blobs by name; unknown names are left out."""
@@ -275,12 +296,34 @@ class Reader:
             found[step].append(cost_usd)
         return found
 
+    def _lessons(self, run: int, steps: Sequence[int]) -> dict[int, list[Lesson]]:
+        found: dict[int, list[Lesson]] = defaultdict(list)
+        query = select(lessons).where(lessons.c.run == run, lessons.c.step.in_(steps)).order_by(lessons.c.id)
+        for row in self._connection.execute(query):
+            grounds = (_numbers(row.parents), _numbers(row.evidence), row.confidence, row.expires_after)
+            found[row.step].append(Lesson(row.id, LessonKind(row.kind), self._text(row.text), *grounds))
+        return found
+
+    def _called(self, row: Row[Any]) -> Called:
+        what = (CallState(row.state), row.model, self._text(row.detail), row.cost_usd)
+        return Called(row.step, row.request_hash, row.number, *what)
+
     def _calls(self, run: int, step: int, condition: ColumnElement[bool]) -> list[tuple[Request, Completion | None]]:
         self._require(run, step)
         query = select(completions).where(completions.c.run == run, completions.c.step == step, condition)
         rows = self._connection.execute(query.order_by(completions.c.key)).all()
         contents = self.blobs([name for row in rows for name in (row.request, row.response) if name is not None])
-        return [(_request(contents[row.request]), _completion(row, contents)) for row in rows]
+        return [(self._request(contents[row.request]), _completion(row, contents)) for row in rows]
+
+    def _request(self, raw: bytes) -> Request:
+        model, messages, settings, call = from_json(raw)
+        return Request(model, tuple(self._message(*parts) for parts in messages), settings, call)
+
+    def _message(self, role: str, content: str, shown: Sequence[tuple[str, str]] = ()) -> Message:
+        if not shown:
+            return Message(role, content)
+        contents = self.blobs(list({bytes.fromhex(name) for _, name in shown}))
+        return Message(role, content, tuple(Picture(kind, contents[bytes.fromhex(name)]) for kind, name in shown))
 
     def _text(self, cell: bytes) -> str:
         return decode(self._packer.unpack(cell))
@@ -291,12 +334,7 @@ class Reader:
 
 def _selected(row: Row[Any]) -> Selected:
     choice = Choice(row.parent, _numbers(row.inspirations), row.island)
-    return Selected(row.step, choice, row.operator, row.finished_before)
-
-
-def _request(raw: bytes) -> Request:
-    model, messages, settings, call = from_json(raw)
-    return Request(model, tuple(Message(role, content) for role, content in messages), settings, call)
+    return Selected(row.step, choice, row.operator, row.finished_before, row.model, _numbers(row.lessons))
 
 
 def _completion(row: Row[Any], contents: Mapping[bytes, bytes]) -> Completion | None:
@@ -310,6 +348,7 @@ def _completion(row: Row[Any], contents: Mapping[bytes, bytes]) -> Completion | 
         completion_tokens=row.completion_tokens,
         cost_usd=row.cost_usd,
         seconds=row.seconds,
+        fault=row.fault or "",
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.program import Program
-from evolve.domain.proposal import Attempt, Completion, Event, Record, Request, Unfinished
+from evolve.domain.proposal import Attempt, Called, Completion, Event, Record, Request, Unfinished
 from evolve.errors import LeaseLost, NotFound, StoreError
 from evolve.interfaces import Lease, RunInfo
 from evolve.store.connection import READ, WRITE, open_engine, transaction, translated
@@ -123,8 +123,8 @@ class SqlStore:
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
         """Write records in one transaction. Raises LeaseLost.
 
-        A record is there already if its step has one of the same kind (and request hash, or stage
-        and repeat); an event, if it repeats the end of what was written under this lease.
+        A record is there already if its step has one of the same kind (and request hash, or number
+        under this lease, or stage and repeat); an event, if it repeats the end of what was written under this lease.
         Raises NotFound for steps that were never selected.
         """
         try:
@@ -169,6 +169,11 @@ class SqlStore:
         with self._read() as reader:
             return reader.requests(reader.key(run), step)
 
+    def calls(self, run: str, step: int) -> Sequence[tuple[float, Called]]:
+        """Return (seconds since the epoch, transition) of the model calls of a step, call by call."""
+        with self._read() as reader:
+            return reader.calls(reader.key(run), step)
+
     def close(self) -> None:
         """Release files and connections."""
         self._connection.close()
@@ -183,7 +188,7 @@ class SqlStore:
             with self._write() as connection:
                 run = self._held(lease)
                 if sifted:
-                    records = sieve(connection, lease.run, run, records).sift(records)
+                    records = sieve(connection, lease.run, run, lease.fence, records).sift(records)
                 records = self._new_events(run, lease.fence, records)
                 self._names.learn(connection, words_of(records))
                 batch = Batch(run, lease.fence, self._clock(), self._names, self._packer, self._bases)
@@ -202,7 +207,8 @@ class SqlStore:
         except (IntegrityError, _AlreadyThere) as error:
             raise StoreError(
                 f"Database {self._place}: these records contradict what run {lease.run!r} holds "
-                f"(two attempts with the same sequence?), so nothing was written: {error}"
+                "(two attempts with the same sequence, or two lessons with the same id?), "
+                f"so nothing was written: {error}"
             ) from error
 
     def _new_events(self, run: int, fence: int, records: Sequence[Record]) -> Sequence[Record]:

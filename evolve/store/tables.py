@@ -3,7 +3,8 @@
 ::
 
     runs ─┬─ proposals ─┬─ programs           one row per attempt; at most one program each
-          │             ├─ completions        one row per model call
+          │             ├─ completions ─ calls   one row per model call; one per transition of it
+          │             ├─ lessons            what it drew from evidence
           │             └─ evaluations ─┬─ metrics
           │                             └─ artifacts
           └─ events
@@ -105,6 +106,8 @@ proposals = Table(
     Column("placement", SmallInteger),
     Column("cell", String),
     Column("finished_at", Double),
+    Column("model", String, nullable=False, server_default=""),
+    Column("lessons", String, nullable=False, server_default=""),
     UniqueConstraint("run", "sequence"),
     sqlite_with_rowid=False,
 )
@@ -145,9 +148,46 @@ completions = Table(
     Column("completion_tokens", Integer),
     Column("cost_usd", Double),
     Column("seconds", Double),
+    Column("fault", String),
     UniqueConstraint("run", "step", "request_hash"),
     _of_proposal(),
 )
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("request_hash", String, primary_key=True),
+    Column("fence", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("written_at", Double, nullable=False),
+    Column("state", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("cost_usd", Double, nullable=False),
+    ForeignKeyConstraint(
+        ["run", "step", "request_hash"], ["completions.run", "completions.step", "completions.request_hash"]
+    ),
+    sqlite_with_rowid=False,
+)
+
+lessons = Table(
+    "lessons",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("text", LargeBinary, nullable=False),
+    Column("parents", String, nullable=False),
+    Column("evidence", String, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("expires_after", Integer),
+    _of_proposal(),
+    sqlite_with_rowid=False,
+)
+Index("ix_lessons_step", lessons.c.run, lessons.c.step)
 
 evaluations = Table(
     "evaluations",

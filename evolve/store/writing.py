@@ -12,10 +12,13 @@ from sqlalchemy.sql import ClauseElement
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Applied,
+    Called,
     Completed,
     Evaluated,
     Event,
     Finished,
+    Learned,
+    Message,
     Prompted,
     Record,
     Selected,
@@ -25,9 +28,11 @@ from evolve.store.encoding import Packer, blob_hash, encode, to_json
 from evolve.store.tables import (
     artifacts,
     blobs,
+    calls,
     completions,
     evaluations,
     events,
+    lessons,
     metrics,
     names,
     programs,
@@ -37,14 +42,16 @@ from evolve.store.tables import (
 
 Row = tuple[Any, ...]
 
-_ANSWER = ("response", "model", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "seconds")
+_ANSWER = ("response", "model", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd", "seconds", "fault")
 _ENDING = ("sequence", "outcome", "cause", "detail", "placement", "cell", "finished_at")
-_LEFT_OUT = {"key", *_ANSWER, *_ENDING}
+_LEFT_OUT = {"key", *_ANSWER, *_ENDING} - {"model"}
 _INSERTED = {  # parents first, for their foreign keys
     blobs: ("hash", "base", "data"),
     proposals: tuple(c.name for c in proposals.columns if c.name not in _LEFT_OUT),
     programs: ("run", "step", "fingerprint", "parents", "detail", "files"),
-    completions: tuple(c.name for c in completions.columns if c.name not in _LEFT_OUT),
+    completions: ("run", "step", "request_hash", "request", "prompted_at"),
+    calls: tuple(c.name for c in calls.columns),
+    lessons: tuple(c.name for c in lessons.columns),
     evaluations: tuple(c.name for c in evaluations.columns if c.name != "key"),
     metrics: tuple(c.name for c in metrics.columns),
     artifacts: tuple(c.name for c in artifacts.columns),
@@ -157,8 +164,12 @@ class Batch:
                 self._selected(record)
             case Prompted():
                 self._prompted(record)
+            case Called():
+                self._called(record)
             case Completed():
                 self._completed(record)
+            case Learned():
+                self._learned(record)
             case Applied():
                 self._applied(record)
             case Evaluated():
@@ -186,31 +197,54 @@ class Batch:
 
     def _selected(self, record: Selected) -> None:
         choice = record.choice
-        inspirations = ",".join(map(str, choice.inspirations))
-        chosen = (choice.parent, inspirations, choice.island)
-        row = (self._run, record.step, *chosen, record.operator, record.finished_before, self._now)
+        chosen = (choice.parent, _joined(choice.inspirations), choice.island)
+        who = (record.model, _joined(record.lessons))
+        row = (self._run, record.step, *chosen, record.operator, record.finished_before, self._now, *who)
         self._inserts[proposals].append(row)
 
     def _prompted(self, record: Prompted) -> None:
         request = record.request
-        messages = [(message.role, message.content) for message in request.messages]
+        messages = [self._message(message) for message in request.messages]
         blob = self._blob(to_json([request.model, messages, request.settings, request.call]))
         self._inserts[completions].append((self._run, record.step, record.request_hash, blob, self._now))
+
+    def _message(self, message: Message) -> list[Any]:
+        """Return a message as its request keeps it: pictures by the names of their blobs, if it has any."""
+        shown = [(picture.media_type, self._blob(picture.data).hex()) for picture in message.pictures]
+        return [message.role, message.content, *([shown] if shown else ())]
+
+    def _called(self, record: Called) -> None:
+        key = (self._run, record.step, record.request_hash, self._fence, record.number)
+        detail = self._packer.pack(encode(record.detail))
+        self._inserts[calls].append((*key, self._now, record.state.value, record.model, detail, record.cost_usd))
+
+    def _learned(self, record: Learned) -> None:
+        for lesson in record.lessons:
+            text = self._packer.pack(encode(lesson.text))
+            grounds = (_joined(lesson.parents), _joined(lesson.evidence), lesson.confidence, lesson.expires_after)
+            row = (self._run, lesson.id, record.step, lesson.kind.value, text, *grounds)
+            self._inserts[lessons].append(row)
 
     def _completed(self, record: Completed) -> None:
         answer = record.completion
         blob = self._blob(encode(answer.text))
         tokens = (answer.prompt_tokens, answer.completion_tokens)
-        values = (blob, answer.model, answer.finish_reason, *tokens, answer.cost_usd, answer.seconds)
+        values = (blob, answer.model, answer.finish_reason, *tokens, answer.cost_usd, answer.seconds, answer.fault)
         self._answers.append((*values, self._run, record.step, record.request_hash))
 
     def _applied(self, record: Applied) -> None:
         program = record.program
         files = to_json({path: name.hex() for path, name in self._files(program).items()})
         detail = to_json(program.detail)
-        parents = ",".join(map(str, program.parents))
         mark = bytes.fromhex(program.fingerprint)
-        row = (self._run, program.step, mark, parents, self._packer.pack(detail), self._packer.pack(files))
+        row = (
+            self._run,
+            program.step,
+            mark,
+            _joined(program.parents),
+            self._packer.pack(detail),
+            self._packer.pack(files),
+        )
         self._inserts[programs].append(row)
 
     def _evaluated(self, record: Evaluated) -> None:
@@ -257,6 +291,10 @@ class Batch:
         name = blob_hash(raw)
         self._inserts[blobs].append((name, None, self._packer.compress(raw)))
         return name
+
+
+def _joined(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
 
 
 def words_of(records: Iterable[Record]) -> set[str]:

@@ -14,14 +14,21 @@ from hypothesis import strategies as st
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
+    LESSONS_PER_STEP,
     Applied,
+    Called,
+    CallState,
     Choice,
     Completed,
     Completion,
     Evaluated,
     Event,
     Finished,
+    Learned,
+    Lesson,
+    LessonKind,
     Message,
+    Picture,
     Placement,
     Prompted,
     Record,
@@ -130,6 +137,18 @@ def prompted(step: int, call: int = 0, content: str = "improve this") -> Prompte
     return Prompted(step, f"hash-{call}", Request("openai/x", messages, {"temperature": 0.7, "stop": ["a"]}, call))
 
 
+def called(step: int, number: int, state: CallState = CallState.SENT, call: int = 0, cost_usd: float = 0.0) -> Called:
+    return Called(step, f"hash-{call}", number, state, "openai/x", f"{state} {number}", cost_usd)
+
+
+def learned(step: int, *texts: str) -> Learned:
+    first = step * LESSONS_PER_STEP
+    grounds = ((3, 4), (1, 2), 0.75, 100)
+    return Learned(
+        step, tuple(Lesson(first + index, LessonKind.INSIGHT, text, *grounds) for index, text in enumerate(texts))
+    )
+
+
 def answer(text: str = "done", cost_usd: float = 0.25) -> Completion:
     return Completion(text, "openai/x-1", "stop", 100, 20, cost_usd, 1.5)
 
@@ -183,6 +202,8 @@ def test_totals_count_attempts_and_money(store: Store, lease: Lease) -> None:
         lambda store: store.evaluations(RUN.id, 0),
         lambda store: store.completion(RUN.id, 0, "hash-0"),
         lambda store: store.requests(RUN.id, 0),
+        lambda store: store.calls("no", 0),
+        lambda store: store.calls(RUN.id, 0),
     ],
 )
 def test_what_is_unknown_is_not_found(store: Store, question: Callable[[Store], object]) -> None:
@@ -271,6 +292,73 @@ def test_an_answer_is_found_by_its_request(store: Store, lease: Lease) -> None:
     assert store.completion(RUN.id, 0, "another") is None
 
 
+PNG = Picture("image/png", b"\x89PNG\x00")
+
+
+def test_pictures_come_back_with_their_message(store: Store, lease: Lease) -> None:
+    other = Picture("image/jpeg", bytes(range(256)))
+    messages = (
+        Message("user", "look", (PNG, other, PNG)),
+        Message("user", "and", (PNG,)),
+        Message("user", "no picture"),
+    )
+    request = Request("openai/x", messages, {})
+    store.append(lease, [selected(0), Prompted(0, "hash-0", request), selected(1), Prompted(1, "hash-0", request)])
+    assert store.requests(RUN.id, 0) == store.requests(RUN.id, 1) == [(request, None)]
+
+
+def test_transitions_come_call_by_call_with_the_time(store: Store, lease: Lease, clock: Clock) -> None:
+    first = [
+        called(0, 0),
+        called(0, 1, CallState.BACKOFF),
+        called(0, 2),
+        called(0, 3, CallState.ANSWERED, cost_usd=0.5),
+    ]
+    second = [called(0, 0, call=1), called(0, 1, CallState.FAILED, call=1)]
+    store.append(lease, [selected(0), prompted(0, 1), prompted(0, 0), *first[:2]])
+    clock.now += 1.0
+    store.append(lease, [*second, *first[2:]])
+    expected = [(1001.0, one) for one in second] + [(1000.0 + index // 2, one) for index, one in enumerate(first)]
+    assert store.calls(RUN.id, 0) == expected
+    store.append(lease, [selected(1)])
+    assert store.calls(RUN.id, 1) == []
+
+
+def test_a_call_that_is_sent_again_by_the_next_holder_keeps_both_stories(store: Store, lease: Lease) -> None:
+    story = [called(0, 0), called(0, 1, CallState.ANSWERED)]
+    store.append(lease, [selected(0), prompted(0), *story])
+    store.release(lease, 0.0, "paused")
+    later = store.acquire(RUN.id, "someone", 60.0)
+    for _ in range(2):
+        store.append(later, story)
+    assert [one for _, one in store.calls(RUN.id, 0)] == [*story, *story]
+
+
+# ── who was asked, and what was learned ───────────────────────────────────────────────────────
+def test_an_attempt_names_its_model_and_the_lessons_it_was_shown(store: Store, lease: Lease) -> None:
+    chosen = replace(selected(0), model="strong-1", lessons=(16, 3))
+    store.append(lease, [chosen, selected(1)])
+    assert [item.selected for item in store.unfinished(RUN.id)] == [chosen, selected(1)]
+    store.append(lease, [finished(0, 0)])
+    assert next(store.history(RUN.id)).selected == chosen
+
+
+def test_an_attempt_carries_what_it_learned(store: Store, lease: Lease) -> None:
+    new = learned(1, "first", "second\x00\ud800")
+    forever = Learned(2, (Lesson(2 * LESSONS_PER_STEP, LessonKind.INSTRUCTION, ""),))
+    end = Finished(1, 1, Outcome.REJECTED, "lesson")
+    store.append(lease, [*whole(0, 0), selected(1), new, end, selected(2), Learned(2, ()), forever, finished(2, 2)])
+    assert [attempt.lessons for attempt in store.history(RUN.id)] == [(), new.lessons, forever.lessons]
+
+
+def test_an_id_of_a_lesson_is_given_once(store: Store, lease: Lease) -> None:
+    store.append(lease, [selected(0), selected(1), learned(0, "a")])
+    before = contents(store)
+    with pytest.raises(StoreError, match="lesson"):
+        store.append(lease, [replace(learned(0, "b"), step=1)])
+    assert contents(store) == before
+
+
 # ── texts ─────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
 def test_any_text_comes_back_exactly(store: Store, lease: Lease, text: str) -> None:
@@ -284,13 +372,15 @@ def test_any_text_comes_back_exactly(store: Store, lease: Lease, text: str) -> N
     )
     program = Program(0, {text: text, "other.py": text}, (), {text: text})
     end = replace(finished(0, 0), detail=text)
-    call: list[Record] = [prompted(0, content=text), Completed(0, "hash-0", answer(text))]
+    told = replace(called(0, 0), detail=text)
+    call: list[Record] = [prompted(0, content=text), told, Completed(0, "hash-0", answer(text))]
     store.append(
         lease, [selected(0), *call, Applied(program), Evaluated(0, verdict), end, Event("note", {"text": text})]
     )
     assert store.program(RUN.id, 0) == program
     assert store.evaluations(RUN.id, 0) == [verdict]
     assert store.requests(RUN.id, 0) == [(prompted(0, content=text).request, answer(text))]
+    assert store.calls(RUN.id, 0) == [(1000.0, told)]
     assert next(store.history(RUN.id)).finished == end
     assert store.events(RUN.id)[0][1].data == {"text": text}
 
@@ -307,11 +397,13 @@ def test_what_is_kept_does_not_follow_later_changes(store: Store, lease: Lease) 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────
 def everything() -> list[Record]:
-    calls: list[Record] = [prompted(1), Completed(1, "hash-0", answer()), prompted(1, 1)]
+    first = [called(1, 0), called(1, 1, CallState.ANSWERED, cost_usd=0.25)]
+    calls: list[Record] = [prompted(1), *first, Completed(1, "hash-0", answer()), prompted(1, 1), called(1, 0, call=1)]
     return [
         *whole(0, 0),
         selected(1),
         *calls,
+        learned(1, "a", "b"),
         applied(1),
         judged(1, "quick"),
         Event("started", {"n": 1}),
@@ -330,6 +422,7 @@ def contents(store: Store, run: str = RUN.id) -> list[object]:
         [_or_error(store.program, run, step) for step in steps],
         [_or_error(store.evaluations, run, step) for step in steps],
         [_or_error(store.requests, run, step) for step in steps],
+        [_or_error(store.calls, run, step) for step in steps],
     ]
 
 
@@ -357,6 +450,7 @@ def test_a_batch_may_begin_with_what_is_there(store: Store, lease: Lease, make: 
     once = list(store.history(RUN.id)), store.unfinished(RUN.id), store.events(RUN.id), store.requests(RUN.id, 1)
     assert [attempt.finished.step for attempt in once[0]] == [0, 1]
     assert (len(once[1]), len(once[2]), len(once[3])) == (0, 1, 2)
+    assert len(store.calls(RUN.id, 1)) == 3
 
 
 def test_a_record_twice_in_one_batch_is_written_once(store: Store, lease: Lease) -> None:
@@ -376,6 +470,8 @@ def test_the_first_word_stands(store: Store, lease: Lease) -> None:
     store.append(lease, [applied(1, "other text")])
     store.append(lease, [replace(selected(1), operator="other")])
     store.append(lease, [Completed(1, "hash-0", answer("other", 9.0))])
+    store.append(lease, [called(1, 1, CallState.FAILED)])
+    store.append(lease, [learned(1, "c")])
     assert contents(store) == before
 
 
@@ -388,6 +484,9 @@ def test_the_first_word_stands(store: Store, lease: Lease) -> None:
         prompted(3),
         Completed(3, "hash-0", answer()),
         Completed(1, "none", answer()),
+        called(3, 0),
+        Called(1, "none", 0, CallState.SENT, "m"),
+        learned(3, "x"),
     ],
     ids=lambda record: type(record).__name__,
 )
@@ -548,6 +647,9 @@ records: st.SearchStrategy[Record] = st.one_of(
     steps.map(selected),
     st.builds(prompted, steps, st.integers(0, 1), texts),
     st.builds(Completed, steps, hashes, st.builds(answer, texts, st.integers(0, 8).map(float))),
+    st.builds(called, steps, st.integers(0, 2), st.sampled_from(CallState), st.integers(0, 1)),
+    st.builds(learned, steps, texts),
+    steps.map(learned),
     program.map(Applied),
     st.builds(Evaluated, steps, evaluation),
     st.builds(finished, steps, st.integers(0, 5)),

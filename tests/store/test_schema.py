@@ -18,6 +18,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from evolve.domain.proposal import (
+    Called,
+    CallState,
+    Choice,
+    Completed,
+    Completion,
+    Learned,
+    Lesson,
+    LessonKind,
+    Message,
+    Request,
+    Selected,
+)
 from evolve.errors import StoreError, StoreTooNew
 from evolve.interfaces import RunInfo
 from evolve.store.connection import open_engine
@@ -26,18 +39,19 @@ from evolve.store.sql import SqlStore
 from evolve.store.tables import metadata
 
 RUN = RunInfo("r", "p", "running", {}, {}, 1.0)
-SECOND_REVISION = """
+NEXT_REVISION = f"""
 import sqlalchemy as sa
 from alembic import op
 
 revision = "test2"
-down_revision = "0001"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
     op.add_column("runs", sa.Column("note", sa.String()))
 """
-BROKEN_REVISION = SECOND_REVISION + '    op.drop_table("no_such_table")\n'
+BROKEN_REVISION = NEXT_REVISION + '    op.drop_table("no_such_table")\n'
+FIRST_SCHEMA = Path(__file__).parents[1] / "fixtures" / "stores" / "r0001.sql"
 STAMP_EMPTY = (
     "CREATE TABLE alembic_version "
     "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
@@ -87,7 +101,7 @@ def longer_history(tmp_path: Path) -> Path:
     """Return this package's history with one more revision."""
     history = tmp_path / "100% longer"
     shutil.copytree(MIGRATIONS, history, ignore=shutil.ignore_patterns("__pycache__"))
-    (history / "versions" / "test2.py").write_text(SECOND_REVISION)
+    (history / "versions" / "test2.py").write_text(NEXT_REVISION)
     return history
 
 
@@ -133,6 +147,32 @@ def test_an_older_database_is_copied_and_upgraded(path: Path, connection: Connec
     copy = SqlStore(f"sqlite:///{path}.{HEAD}.bak")
     assert copy.run("r") == RUN
     copy.close()
+
+
+def test_a_file_of_the_first_schema_is_upgraded_keeps_everything_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "first.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_SCHEMA.read_text(encoding="utf-8"))
+    request = Request(
+        "openai/x", (Message("system", "You are."), Message("user", "improve this")), {"temperature": 0.7}
+    )
+    answer = Completion("done", "openai/x-1", "stop", 100, 20, 0.25, 1.5)
+    lesson = Lesson(32, LessonKind.INSIGHT, "smaller steps", evidence=(1,))
+    store = SqlStore(f"sqlite:///{path}")
+    attempts = list(store.history("old"))
+    assert [(a.selected.model, a.selected.lessons, a.lessons, a.cost_usd) for a in attempts] == [
+        ("", (), (), 0.0),
+        ("", (), (), 0.25),
+    ]
+    assert [item.selected for item in store.unfinished("old")] == [Selected(2, Choice(0, (), 0), "diff", 2)]
+    assert store.requests("old", 1) == [(request, answer)]
+    assert store.calls("old", 1) == []
+    lease = store.acquire("old", "elsewhere:1:1", 60.0)
+    sent = Called(2, "hash-0", 0, CallState.SENT, "openai/x")
+    store.append(lease, [sent, Completed(2, "hash-0", answer), Learned(2, (lesson,))])
+    assert [called for _, called in store.calls("old", 2)] == [sent]
+    store.close()
+    assert Path(f"{path}.0001.bak").is_file()
 
 
 def test_an_upgrade_that_fails_changes_nothing(path: Path, connection: Connection, longer_history: Path) -> None:
