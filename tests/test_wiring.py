@@ -24,7 +24,10 @@ def test_the_default_configuration_builds_a_keyless_run() -> None:
 @pytest.mark.parametrize("path", sorted(bundled("conf").glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}={p.stem}")
 def test_every_option_of_every_group_composes_and_builds(path: Path) -> None:
     group, option = path.parent.name, path.stem
-    extra = ["llm.model=openai/x", "llm.api_base=http://127.0.0.1:9/v1"] if option == "single" else []
+    extra = {
+        "single": ["llm.model=openai/x", "llm.api_base=http://127.0.0.1:9/v1"],
+        "ensemble": ["llm.members.cheap.model=openai/x", "llm.members.strong.model=openai/y"],
+    }.get(option, [])
     wiring.build(wiring.configure(["problem=bin_packing", f"{group}={option}", *extra]))
 
 

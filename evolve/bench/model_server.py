@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -29,7 +29,12 @@ _CHARS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request as the log shows it. ``paid``: a provider would have charged for it."""
+    """One request as the log shows it.
+
+    Args:
+        paid: the answer left whole. What a broken connection took is not in the price: no client
+            could know it.
+    """
 
     messages_hash: str
     persona: str
@@ -107,6 +112,10 @@ class ModelServer:
             "entries": [asdict(entry) for entry in self.log],
         }
 
+    def lost(self, number: int) -> None:
+        """Note that the answer to a request, counted from 0, did not leave whole."""
+        self.log[number] = replace(self.log[number], paid=False, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
+
     def answer(self, body: bytes) -> tuple[Reply, bytes, float]:
         """Return the reply to a chat request, its body, and after how many seconds it is due."""
         try:
@@ -126,8 +135,8 @@ class ModelServer:
         return reply, self._body(reply, entry, str(request.get("model", "scripted"))), latency_s
 
     def _note(self, digest: str, persona: str, prompt: Prompt, reply: Reply) -> Entry:
-        paid = reply.status == 200 and reply.fault is not Fault.HANG
-        tokens = (_tokens(prompt.text), _tokens(reply.text)) if paid else (0, 0)
+        paid = reply.status == 200 and reply.fault is Fault.NONE
+        tokens = (_tokens(prompt.text), _tokens(reply.text or reply.refusal)) if paid else (0, 0)
         cost = tokens[0] * self._prices[0] + tokens[1] * self._prices[1]
         entry = Entry(digest[:32], persona, reply.status, paid, *tokens, cost)
         self.log.append(entry)
@@ -135,10 +144,14 @@ class ModelServer:
 
     def _body(self, reply: Reply, entry: Entry, model: str) -> bytes:
         if reply.status != 200:
-            return _error(reply.status, HTTPStatus(reply.status).phrase)
+            return _error(reply.status, reply.text or HTTPStatus(reply.status).phrase)
         if reply.fault is Fault.NOT_JSON:
             return b'{"choices": [{"message": {"content": "half an ans'
-        message = {"role": "assistant", "content": reply.text}
+        if reply.fault is Fault.HTML:
+            return b"<!doctype html><title>Please sign in</title>"
+        message: dict[str, str | None] = {"role": "assistant", "content": reply.text}
+        if reply.refusal:
+            message |= {"content": None, "refusal": reply.refusal}
         answer = {
             "id": f"chatcmpl-{len(self.log)}",
             "object": "chat.completion",
@@ -212,11 +225,12 @@ class _Connection(asyncio.Protocol):
     def _respond(self, request_line: str, body: bytes) -> None:
         method, path, *_ = [*request_line.split(" "), "", ""]
         if method == "POST" and path.endswith("/chat/completions"):
+            number = len(self._server.log)
             reply, answer, latency_s = self._server.answer(body)
             if latency_s > 0:
-                asyncio.get_running_loop().call_later(latency_s, self._send, reply, answer)
+                asyncio.get_running_loop().call_later(latency_s, self._send, reply, answer, number)
             else:
-                self._send(reply, answer)
+                self._send(reply, answer, number)
         elif path.endswith("/log"):
             self._send(Reply(), json.dumps(self._server.totals()).encode())
         elif path.endswith("/models"):
@@ -224,19 +238,26 @@ class _Connection(asyncio.Protocol):
         else:
             self._send(Reply(status=404), _error(404, f"no {method} {path}"))
 
-    def _send(self, reply: Reply, body: bytes) -> None:
+    def _send(self, reply: Reply, body: bytes, number: int | None = None) -> None:
+        if self._transport is None and number is not None and self._server.log[number].paid:
+            self._server.lost(number)
         if self._transport is None or reply.fault is Fault.HANG:
             return
+        if reply.fault is Fault.RESET:
+            self._transport.abort()
+            return
+        kind = "text/html" if reply.fault is Fault.HTML else "application/json"
         lines = [
             f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
-            "Content-Type: application/json",
+            f"Content-Type: {kind}",
             f"Content-Length: {len(body)}",
             *(f"{name}: {value}" for name, value in reply.headers),
         ]
         head = "\r\n".join(lines).encode() + b"\r\n\r\n"
-        if reply.fault is Fault.CUT:
+        if reply.fault in (Fault.CUT, Fault.STALL):
             self._transport.write(head + body[: len(body) // 2])
-            self._transport.close()
+            if reply.fault is Fault.CUT:
+                self._transport.close()
             return
         self._transport.write(head + body)
         self._busy = False

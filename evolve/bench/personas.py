@@ -29,14 +29,21 @@ class Fault(Enum):
     """Nothing is ever sent."""
     CUT = auto()
     """The connection closes in the middle of the body."""
+    STALL = auto()
+    """The body stops in the middle, and the connection stays open."""
+    RESET = auto()
+    """The connection is gone before a byte of the answer."""
     NOT_JSON = auto()
+    HTML = auto()
+    """A page for people, with status 200: a login, a proxy's error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and how it reaches the client."""
+    """An answer, and how it reaches the client. With another status than 200 ``text`` is the error's."""
 
     text: str = ""
+    refusal: str = ""
     finish_reason: str = "stop"
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -107,6 +114,13 @@ def _always(reply: Reply) -> Persona:
 
 _REFUSAL = Reply("I'm sorry, but I can't help with changing this program. It already looks well optimised to me.")
 _COMMANDS = Reply("Run this:\n\n```bash\nsed -i s/1/2/ program\n```\n\nIt prints\n\n```text\nok\n```\n")
+_LOOP = Reply("The main loop can be improved:\n" + "\nand again, and then" * 400)
+_THOUGHT = Reply("<think>\nThe user wants a change. But which one?\n</think>\n  \n")
+_FILTERED = Reply("", finish_reason="content_filter")
+_DECLINED = Reply(refusal="I'm sorry, I cannot assist with that request.")
+_ENORMOUS = Reply("x" * (17 * 2**20))
+_QUOTA = Reply("You exceeded your current quota (insufficient_quota).", status=429)
+_OVERFLOW = Reply("This model's maximum context length is 8192 tokens (context_length_exceeded).", status=400)
 _FLOOD = Reply("```python\n" + "# nothing to see here, move along\n" * 60_000 + "```\n")
 
 
@@ -234,6 +248,11 @@ def traps(prompt: Prompt, rng: np.random.Generator) -> Reply:
     return Reply(_fenced((*prompt.program[:index], poisoned, *prompt.program[index + 1 :]), prompt.path))
 
 
+def echo(prompt: Prompt, _rng: np.random.Generator) -> Reply:
+    """Give the prompt back."""
+    return Reply(prompt.text)
+
+
 # ── networks that fail ────────────────────────────────────────────────────────────────────────
 def _status(status: int, *headers: tuple[str, str]) -> Persona:
     return _always(Reply(status=status, headers=headers))
@@ -268,28 +287,59 @@ PERSONAS: Mapping[str, Persona] = MappingProxyType(
         "unchanged": unchanged,
         "huge": _always(_FLOOD),
         "unicode": traps,
+        "enormous": _always(_ENORMOUS),
+        "repeats": _always(_LOOP),
+        "echo": echo,
+        "filtered": _always(_FILTERED),
+        "declines": _always(_DECLINED),
+        "thinks": _always(_THOUGHT),
         "empty": _always(Reply()),
         "http400": _status(400),
+        "http400_overflow": _always(_OVERFLOW),
         "http401": _status(401),
         "http404": _status(404),
         "http429": _HTTP429,
+        "http429_quota": _always(_QUOTA),
         "http500": _status(500),
         "hang": _fault(Fault.HANG),
         "close": _fault(Fault.CUT),
+        "stall": _fault(Fault.STALL),
+        "reset": _fault(Fault.RESET),
+        "html": _fault(Fault.HTML),
         "invalid_json": _fault(Fault.NOT_JSON),
         "http429_once": _at_first(_HTTP429),
         "http500_once": _at_first(_status(500)),
         "close_once": _at_first(_fault(Fault.CUT)),
         "invalid_json_once": _at_first(_fault(Fault.NOT_JSON)),
         "hang_once": _at_first(_fault(Fault.HANG)),
+        "stall_once": _at_first(_fault(Fault.STALL)),
+        "reset_once": _at_first(_fault(Fault.RESET)),
+        "html_once": _at_first(_fault(Fault.HTML)),
+        "empty_once": _at_first(_always(Reply())),
+        "thinks_once": _at_first(_always(_THOUGHT)),
+        "repeats_once": _at_first(_always(_LOOP)),
+        "echo_once": _at_first(echo),
+        "truncated_once": _at_first(truncated),
     }
 )
 
+_FAILING = (
+    *("truncated", "prose", "wrong_fence", "wrong_file", "markers", "unchanged", "unicode", "empty", "repeats"),
+    *("echo", "filtered", "declines", "http429", "http500", "hang", "stall", "close", "reset", "html", "invalid_json"),
+)
+MIXES: Mapping[str, str] = MappingProxyType(
+    {"failing": ",".join(["mutator:0.7", *(f"{name}:{0.3 / len(_FAILING)}" for name in _FAILING)])}
+)
+"""Mixes with a name. ``failing``: three answers in ten fail, in all ways that a later answer may mend."""
+
 
 def mix(description: str) -> tuple[tuple[str, ...], np.ndarray]:
-    """Read ``"mutator:0.7,http500:0.3"`` into names and probabilities. Raises ConfigurationError."""
+    """Read ``"mutator:0.7,http500:0.3"``, or the name of a mix, into names and probabilities.
+
+    Raises ConfigurationError.
+    """
     names, weights = [], []
-    for part in description.split(","):
+    for part in MIXES.get(description, description).split(","):
         name, _, weight = part.strip().partition(":")
         if name not in PERSONAS:
             raise ConfigurationError(f"No persona {name!r}. {nearest(name, PERSONAS)}")

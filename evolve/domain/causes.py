@@ -59,4 +59,10 @@ class Cause(StrEnum):
     UNPARSABLE = "unparsable", "The parent is not valid Python, so syntax operators cannot edit it."
 
     # not meant to become a program
+    NO_EVIDENCE = "no_evidence", "There were no attempts yet to draw lessons from."
+    NOTHING_NEW = "nothing_new", "The model found nothing new in the attempts."
+    NO_FINDINGS = "no_findings", "The answer has no finding in the form that was asked for."
+    NO_INSTRUCTION = "no_instruction", "The answer has no instruction in the form that was asked for."
+    UNFOUNDED = "unfounded", "What the answer says rests on attempts that were not shown."
+    UNSAFE_TEXT = "unsafe_text", "What the answer says is no plain prose, so no prompt may show it."
     LESSON = "lesson", "The attempt drew lessons instead of making a program."

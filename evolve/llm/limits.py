@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 _BURST_S = 6.0
 """Seconds' worth of calls that may start together after a pause: providers count by the minute, and
 some refuse a minute's worth at once."""
+_WHOLE = 1.0 - 1e-9  # a token, but for the rounding of the time it took to come
 
 
 class Limits:
@@ -74,12 +75,12 @@ class _Bucket:
 
     def empty(self) -> bool:
         self._count()
-        return self._queue.locked() or self._tokens < 1.0
+        return self._queue.locked() or self._tokens < _WHOLE
 
     async def take(self) -> None:
         async with self._queue:  # only the first in line watches the clock; the rest keep their order
             self._count()
-            while self._tokens < 1.0:
+            while self._tokens < _WHOLE:
                 await self._sleep((1.0 - self._tokens) / self._per_second)
                 self._count()
             self._tokens -= 1.0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Scored
 from evolve.domain.program import Program
-from evolve.domain.proposal import Completion
+from evolve.domain.proposal import Completion, Message
 from evolve.errors import ConfigurationError, ProposalRejected
 from evolve.interfaces import Context, Draft
 from evolve.mutation.fences import answer_lines, is_fence
@@ -91,8 +91,7 @@ class Asker:
     async def draft(self, operator: str, style: Style, context: Context, prompt: Prompt) -> Draft:
         """Return the child. Raises ProposalRejected, ModelError, or ConfigurationError without a model."""
         for call in range(self._repairs + 1):
-            completion = await _complete(context, prompt, call)
-            _check_complete(completion)
+            completion = await ask(context, prompt.messages, call)
             try:
                 reading = read(completion.text, style, context)
             except ProposalRejected as rejection:
@@ -112,10 +111,17 @@ class Asker:
         return Draft(reading.files, {**detail, **repaired, **prompt.account()})
 
 
-async def _complete(context: Context, prompt: Prompt, call: int) -> Completion:
+async def ask(context: Context, messages: Sequence[Message], call: int = 0) -> Completion:
+    """Send a prompt to the context's model; ``call`` is its number within the proposal.
+
+    Raises ModelError, ConfigurationError without a model, and ProposalRejected with the completion's
+    fault as cause when there is nothing to read.
+    """
     if context.model is None:
         raise ConfigurationError("This operator asks a model, and the run has none. Choose one with llm=single.")
-    return await context.model.complete(context.model.request(prompt.messages, call))
+    completion = await context.model.complete(context.model.request(messages, call))
+    _check_complete(completion)
+    return completion
 
 
 def _check_complete(completion: Completion) -> None:
@@ -126,7 +132,7 @@ def _check_complete(completion: Completion) -> None:
             "tokens": completion.completion_tokens,
             "characters": len(completion.text),
             "reason": completion.finish_reason,
-            "text": completion.text[:_LONGEST_SUMMARY],
+            "text": one_line(completion.text[:_LONGEST_SUMMARY]),
         }
         raise ProposalRejected(fault, _DETAILS.get(fault, "{text}").format_map(facts))
 

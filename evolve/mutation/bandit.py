@@ -156,7 +156,10 @@ class _Evidence:
     def __init__(self, shares: Sequence[Share], floor_usd: float) -> None:
         self.arms = list(dict.fromkeys(share.arm for share in shares))
         self.index: Mapping[Arm, int] = {arm: place for place, arm in enumerate(self.arms)}
-        self._asks = np.array([bool(arm.model) for arm in self.arms])
+        asks = [bool(arm.model) for arm in self.arms]
+        self._kinds = np.array(
+            [asks, np.logical_not(asks)], dtype=float
+        )  # (kinds, arms), 1 where the arm is of the kind
         self._sums = np.zeros((4, len(self.arms)))
         self._weight = 1.0
         self._since_settled = 0
@@ -177,8 +180,9 @@ class _Evidence:
         usable ones: that share is known long before enough children have been better than their parents.
         """
         attempts, usable, reward, cost = self._sums / self._weight
-        per_usable = (reward.sum() + _PRIOR_REWARD * _PRIOR_ATTEMPTS) / (usable.sum() + _PRIOR_ATTEMPTS)
-        usable_share = (usable.sum() + _PRIOR_ATTEMPTS) / (attempts.sum() + _PRIOR_ATTEMPTS)
+        tried, used, earned, _ = (self._sums.sum(axis=1) / self._weight).tolist()
+        per_usable = (earned + _PRIOR_REWARD * _PRIOR_ATTEMPTS) / (used + _PRIOR_ATTEMPTS)
+        usable_share = (used + _PRIOR_ATTEMPTS) / (tried + _PRIOR_ATTEMPTS)
         own_share = (usable + _PRIOR_ATTEMPTS * usable_share) / (attempts + _PRIOR_ATTEMPTS)
         prior = _PRIOR_ATTEMPTS * per_usable * own_share
         wins = prior + reward
@@ -187,11 +191,8 @@ class _Evidence:
 
     def _costs(self, attempts: Vector, cost: Vector) -> Vector:
         """An arm that was never tried is thought to cost what others of its kind do."""
-        expected = np.empty(len(self.arms))
-        for kind in (self._asks, ~self._asks):
-            usual = (cost[kind].sum() + self._floor_usd) / (attempts[kind].sum() + 1.0)
-            expected[kind] = (cost[kind] + usual) / (attempts[kind] + 1.0)
-        return np.maximum(expected, self._floor_usd)
+        usual = (self._kinds @ cost + self._floor_usd) / (self._kinds @ attempts + 1.0)
+        return np.maximum((cost + usual @ self._kinds) / (attempts + 1.0), self._floor_usd)
 
     def status(self) -> list[ArmStatus]:
         attempts, usable, reward, cost = (self._sums / self._weight).tolist()
@@ -212,8 +213,9 @@ class _Pool:
         self._places = np.array([evidence.index[share.arm] for share in shares], dtype=np.intp)
 
     def sampled(self, rng: np.random.Generator, cost_power: float) -> Arm:
-        wins, losses, cost_usd = (values[self._places] for values in self._evidence.beliefs())
-        value = rng.beta(wins, losses) / cost_usd**cost_power
+        wins, losses, cost_usd = self._evidence.beliefs()
+        sampled = rng.beta(wins[self._places], losses[self._places])
+        value = sampled / (cost_usd[self._places] if cost_power == 1 else cost_usd[self._places] ** cost_power)
         return self.shares[int(value.argmax())].arm
 
 

@@ -95,19 +95,24 @@ async def test_the_log_holds_what_was_paid_for() -> None:
     assert len({entry["messages_hash"] for entry in log["entries"]}) == 1
 
 
-@pytest.mark.parametrize("persona", sorted(set(PERSONAS) - {"hang", "hang_once"}))
+_SILENT = {"hang", "hang_once", "stall", "stall_once"}
+_BROKEN = ("close", "invalid_json", "reset", "html")
+
+
+@pytest.mark.parametrize("persona", sorted(set(PERSONAS) - _SILENT))
 @pytest.mark.parametrize("prompt", [OWN_STYLE, "no program here"])
 async def test_every_persona_answers_or_fails_as_its_name_says(persona: str, prompt: str) -> None:
     async with ModelServer(persona) as server:
         try:
             status, body = await chat(server.url, DIFF_RULES, prompt)
-        except (aiohttp.ClientPayloadError, json.JSONDecodeError):
-            assert persona.startswith(("close", "invalid_json"))
+        except (aiohttp.ClientError, json.JSONDecodeError):
+            assert persona.startswith(_BROKEN)
+            assert not server.paid()
             return
-        assert not persona.startswith(("close", "invalid_json"))
+        assert not persona.startswith(_BROKEN)
         expected = int(persona[4:7]) if persona.startswith("http") else 200
         assert status == expected
-        if persona == "truncated":
+        if persona.startswith("truncated"):
             assert body["choices"][0]["finish_reason"] == "length"  # type: ignore[index]
 
 
@@ -173,3 +178,19 @@ def test_the_command_prints_its_address() -> None:
             assert asyncio.run(chat(url, "x"))[0] == 200
         finally:
             process.terminate()
+
+
+async def test_an_answer_whose_client_left_is_not_charged() -> None:
+    async with ModelServer(latency_s=0.1) as server:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.03):
+                await chat(server.url, OWN_STYLE)
+        await answer(server, OWN_STYLE)
+        assert [entry.paid for entry in server.log] == [False, True]
+        assert server.totals()["cost_usd"] == server.log[1].cost_usd > 0
+
+
+def test_the_failing_mix_fails_three_times_in_ten() -> None:
+    names, shares = mix("failing")
+    assert dict(zip(names, shares, strict=True))["mutator"] == pytest.approx(0.7)
+    assert len(names) > 15

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from evolve.bench.model_server import ModelServer
+from evolve.domain.proposal import Message
 from evolve.interfaces import LanguageModel
 from evolve.llm.litellm_model import LiteLlmModel
 from evolve.llm.requests import request_hash
 from evolve.llm.scripted import ScriptedModel
 
-CHAT = [("system", "Answer."), ("user", "```python\nx = 1\n```")]
+CHAT = [Message("system", "Answer."), Message("user", "```python\nx = 1\n```")]
 
 
 @pytest.fixture(params=["scripted", "direct", "litellm"])
@@ -43,7 +44,7 @@ async def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def test_a_request_is_complete_and_reproducible(model: LanguageModel) -> None:
     request = model.request(CHAT)
     assert request.model == model.name
-    assert [(message.role, message.content) for message in request.messages] == CHAT
+    assert list(request.messages) == CHAT
     assert request_hash(request) == request_hash(model.request(CHAT))
 
 

@@ -15,6 +15,7 @@ from evolve.controller.run import Parts
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import Program
+from evolve.domain.proposal import Message
 from evolve.errors import ProposalRejected
 from evolve.interfaces import Context, Draft, Job, LanguageModel, Operator, RunInfo, Store, Verdict
 from evolve.mutation.mix import OperatorMix
@@ -151,7 +152,7 @@ class AskAndAdd:
     async def propose(self, context: Context) -> Draft:
         assert context.model is not None
         (path, text), *_ = context.parent.program.files.items()
-        answer = await context.model.complete(context.model.request([("user", f"step {context.step}\n{text}")]))
+        answer = await context.model.complete(context.model.request([Message("user", f"step {context.step}\n{text}")]))
         try:
             amount = float(answer.text)
         except ValueError as error:

@@ -13,8 +13,9 @@ from evolve.controller.loop import Loop
 from evolve.controller.run import Parts, Result, resume_run, start_run
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
-from evolve.domain.proposal import Attempt, Completion, Request
+from evolve.domain.proposal import Attempt, Completion, Message, Request
 from evolve.errors import ModelError, SeedNotValid, StoreLocked
+from evolve.interfaces import Report, tell_nobody
 from evolve.llm.scripted import ScriptedModel
 from evolve.store.memory import MemoryStore
 from tests.controller.controller_support import (
@@ -188,14 +189,16 @@ class Failing:
     """A model whose every call fails for good."""
 
     name = "failing"
+    context_tokens = None
+    sees = False
 
-    def request(self, messages: Sequence[tuple[str, str]], call: int = 0) -> Request:
+    def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         return ScriptedModel(lambda request: "").request(messages, call)
 
     async def ready(self) -> None:
         """Its fault shows with the first call only."""
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         raise ModelError("the key is wrong")
 
     async def close(self) -> None:

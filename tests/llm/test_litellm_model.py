@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from evolve.bench.model_server import ModelServer
-from evolve.domain.proposal import Completion
+from evolve.domain.proposal import Completion, Message
 from evolve.errors import ConfigurationError, ModelError
 from evolve.llm.litellm_model import LiteLlmModel
 from evolve.paths import bundled
 
-CHAT = [("system", "Answer."), ("user", "```python\nx = 1\n```")]
+CHAT = [Message("system", "Answer."), Message("user", "```python\nx = 1\n```")]
 
 
 def model(api_base: str | None, name: str = "openai/bench", **changed: object) -> LiteLlmModel:
@@ -123,13 +123,14 @@ def test_a_server_of_ones_own_needs_no_litellm() -> None:
     code = """
 import asyncio, sys
 from evolve.bench.model_server import ModelServer
+from evolve.domain.proposal import Message
 from evolve.llm.litellm_model import LiteLlmModel
 
 async def main():
     async with ModelServer() as server:
         model = LiteLlmModel("openai/bench", api_base=server.url, temperature=None, max_tokens=None,
                              timeout_s=20.0, retries=0, backoff_s=0.0)
-        await model.complete(model.request([("user", "hello")]))
+        await model.complete(model.request([Message("user", "hello")]))
         await model.close()
 
 asyncio.run(main())
@@ -154,5 +155,7 @@ async def test_other_providers_go_through_litellm(monkeypatch: pytest.MonkeyPatc
 
 def test_the_configuration_names_every_setting_once() -> None:
     option = yaml.safe_load((bundled("conf") / "llm" / "single.yaml").read_text())
-    assert set(option) - {"_target_"} == set(inspect.signature(LiteLlmModel).parameters)
+    assert set(option) - {"_target_"} == set(inspect.signature(LiteLlmModel).parameters) - {"name", "where", "rng"}
+    each = yaml.safe_load((bundled("conf") / "llm" / "ensemble.yaml").read_text())["each"]
+    assert each == {key: value for key, value in option.items() if key not in ("_target_", "model")}
     assert yaml.safe_load((bundled("conf") / "llm" / "none.yaml").read_text()) == {"model": None}

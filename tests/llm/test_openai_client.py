@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from evolve.domain.proposal import Message, Request
-from evolve.llm.openai_client import CallFailed, OpenAiClient, read_answer, retry_after_s, storable
+from evolve.llm.failures import CallFailed, Remedy, retry_after_s
+from evolve.llm.openai_client import OpenAiClient, read_answer, storable
 
 REQUEST = Request("m", (Message("user", "12345678"),), {"temperature": 0.5})
 GOOD = {"choices": [{"message": {"content": "fine"}, "finish_reason": "stop"}], "model": "m-1"}
@@ -59,12 +60,23 @@ async def test_the_request_carries_the_key_the_messages_and_the_settings() -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "transient"),
-    [(400, False), (401, False), (404, False), (422, False), (302, False), (408, True), (429, True), (500, True)],
+    ("status", "remedy"),
+    [
+        (400, Remedy.ANOTHER_REQUEST),
+        (422, Remedy.ANOTHER_REQUEST),
+        (401, Remedy.NONE),
+        (403, Remedy.NONE),
+        (404, Remedy.NONE),
+        (302, Remedy.NONE),
+        (408, Remedy.WAIT),
+        (429, Remedy.WAIT),
+        (500, Remedy.WAIT),
+        (529, Remedy.WAIT),
+    ],
 )
-async def test_only_failures_that_may_pass_are_transient(status: int, transient: bool) -> None:
+async def test_a_status_says_what_would_mend_it(status: int, remedy: Remedy) -> None:
     failed = await failure(http(f"{status} X", b'{"error": {"message": "because"}}', "Retry-After: 7", "Location: /"))
-    assert (failed.status, failed.transient, failed.retry_after_s) == (status, transient, 7.0)
+    assert (failed.status, failed.remedy, failed.retry_after_s) == (status, remedy, 7.0)
     assert "because" in failed.message
 
 
@@ -73,23 +85,23 @@ async def test_only_failures_that_may_pass_are_transient(status: int, transient:
 )
 async def test_what_is_not_a_completion_may_be_asked_for_again(body: bytes) -> None:
     failed = await failure(http("200 OK", body))
-    assert failed.transient
+    assert failed.remedy is Remedy.WAIT
     assert "answer is not" in failed.message
 
 
 async def test_a_lost_connection_and_an_absent_server_are_transient() -> None:
-    assert (await failure(http("200 OK", b"{}").replace(b": 2", b": 900"))).transient
-    assert (await failure(b"")).transient
+    assert (await failure(http("200 OK", b"{}").replace(b": 2", b": 900"))).remedy is Remedy.WAIT
+    assert (await failure(b"")).remedy is Remedy.WAIT
     client = OpenAiClient("http://127.0.0.1:9/v1", "", trust_env=False)
     with pytest.raises(CallFailed, match="no answer from") as caught:
         await client.chat("m", REQUEST)
-    assert caught.value.transient
+    assert caught.value.remedy is Remedy.WAIT
     await client.close()
 
 
 def test_tokens_that_were_not_counted_are_estimated_so_that_budgets_hold() -> None:
     answer = read_answer({"choices": [{"message": {"content": "12345"}}]}, REQUEST)
-    assert (answer.prompt_tokens, answer.completion_tokens, answer.finish_reason) == (2, 2, "stop")
+    assert (answer.prompt_tokens, answer.completion_tokens, answer.finish_reason) == (7, 2, "stop")
 
 
 def test_text_that_cannot_be_stored_is_replaced() -> None:
@@ -101,4 +113,5 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
     assert retry_after_s("-3") == 0.0
     assert retry_after_s("soon") is None
+    assert retry_after_s("nan") is None
     assert retry_after_s(None) is None
