@@ -29,15 +29,20 @@ from evolve.controller.run import Parts
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, SandboxUnavailable, nearest
 from evolve.evaluation import docker_engine
-from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store
+from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store, Tier
 from evolve.llm.ensemble import Ensemble
+from evolve.mutation.answer import ModelOperator
+from evolve.mutation.bandit import OperatorBandit
 from evolve.mutation.context_files import check_context_files
-from evolve.mutation.mix import OperatorMix
+from evolve.mutation.lessons import Lessons
+from evolve.mutation.mix import Chooser, OperatorMix
+from evolve.mutation.novelty import Novelty
 from evolve.mutation.python_analysis import AnalysisCache
 from evolve.paths import bundled
 
 Config = Mapping[str, Any]
 
+_LESSON_OPERATORS = ("distill", "meta_prompt")
 _NAMES = ("problem", "run", "store.url")
 _PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
 """What is passed on as it is: plain words, and what its author has quoted, made of parts or listed."""
@@ -317,7 +322,9 @@ def build(config: Config) -> Parts:
         problem=problem,
         seed=config["seed"],
         search=build_search(config, problem),
-        operators=build_operators(config, problem, keyless=model is None),
+        operators=build_operators(config, problem, model),
+        lessons=build_lessons(config, model),
+        novelty=build_novelty(config, problem),
         model=model,
         executor=executor,
         budget=Budget(**budget),
@@ -366,21 +373,42 @@ def build_model(config: Config) -> Ensemble | None:
     return made if isinstance(made, Ensemble) else Ensemble([Member(made)])
 
 
-def build_operators(config: Config, problem: Problem, *, keyless: bool) -> OperatorMix:
-    """Return the operators that have a share."""
-    check_context_files(config["mutation"]["prompt"]["context_files"], problem.folder)
-    weights = config["mutation"]["weights"]
-    definitions = config["mutation"]["operators"]
+def build_operators(config: Config, problem: Problem, model: LanguageModel | None) -> Chooser:
+    """Return what chooses among the operators that have a share, and those that draw lessons."""
+    mutation = config["mutation"]
+    check_context_files(mutation["prompt"]["context_files"], problem.folder)
+    weights, definitions = mutation["weights"], mutation["operators"]
     for name, weight in weights.items():
         check_value(weight, float, f"mutation.weights.{name}")
         if name not in definitions:
             raise ConfigurationError(f"mutation.weights names no operator {name!r}. {nearest(name, definitions)}")
-    shares = {name: weight for name, weight in weights.items() if weight}
+    lessons = _LESSON_OPERATORS if model is not None and mutation["lessons"] is not None else ()
+    shares = {name: weight for name, weight in weights.items() if weight} | dict.fromkeys(lessons, 0.0)
     analyses = AnalysisCache()
     # They edit the same parents: of 636 analyses in one run, 258 were of a text the other had analysed.
     extra = {name: {"analyses": analyses} for name in ("syntax", "tune")}
     operators = [_make(definitions[name], f"mutation.operators.{name}", **extra.get(name, {})) for name in shares]
-    return OperatorMix(operators, shares, keyless=keyless)
+    strong = [*lessons, *(o.name for o in operators if isinstance(o, ModelOperator) and o.tier is Tier.STRONG)]
+    members = model.members if isinstance(model, Ensemble) else ()
+    mix = OperatorMix(operators, shares, keyless=model is None, members=members, strong=strong)
+    if model is None or mutation["bandit"] is None:
+        return mix
+    check_arguments(OperatorBandit, mutation["bandit"], "mutation.bandit")
+    return OperatorBandit(mix, **mutation["bandit"])
+
+
+def build_lessons(config: Config, model: LanguageModel | None) -> Lessons | None:
+    """Return what prompts teach, or None in a run without a model or lessons."""
+    if model is None or config["mutation"]["lessons"] is None:
+        return None
+    return cast(Lessons, _make(config["mutation"]["lessons"], "mutation.lessons"))
+
+
+def build_novelty(config: Config, problem: Problem) -> Novelty:
+    """Return what recognises programs that there were already."""
+    near = config["mutation"]["near_duplicates"]
+    check_value(near, float, "mutation.near_duplicates")
+    return Novelty(problem.language, near=near)
 
 
 def build_executor(config: Config, problem: Problem) -> Executor:

@@ -60,7 +60,7 @@ def prompts(answers: int = 200) -> list[Figure]:
     for setting in SETTINGS:
         config = wiring.configure([f"problem={setting.problem}", "llm=single", "llm.model=none"])
         problem = wiring.load_problem(setting.problem)
-        operators = wiring.build_operators(config, problem, keyless=False)
+        operators = wiring.build_operators(config, problem, wiring.build_model(config))
         size = estimate_tokens("".join(_files(problem, setting.parent).values()))
         for name in _ASKING:
             operator = operators.named(name)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from evolve import wiring
 from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, say, store_option
+from evolve.controller.exhibits import Exhibits
 from evolve.controller.loop import Loop
 from evolve.controller.replay import Difference, Replay
 from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
@@ -77,11 +78,9 @@ def replay(run: str, store: str, json_: bool) -> None:
         again = Replay(
             store=opened,
             run=info.id,
-            problem=parts.problem,
-            seed=parts.seed,
-            search=parts.search,
-            operators=parts.operators,
+            decisions=parts.decisions(Exhibits(opened, info.id, parts.problem)),
             model=parts.model,
+            novelty=parts.novelty,
         )
         difference = asyncio.run(again.first_difference())
     finally:

@@ -4,46 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
-
-from evolve.controller.exhibits import Exhibits
+from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.journal import Journal
 from evolve.controller.recorded_model import RecordedModel
+from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome
-from evolve.domain.problem import Problem
 from evolve.domain.program import Program, fingerprint
-from evolve.domain.proposal import Applied, Completion, Evaluated, Selected, Unfinished
+from evolve.domain.proposal import Applied, Completion, Evaluated, Learned, Lesson, Request, Selected, Unfinished
 from evolve.errors import EvolveError, ModelError, ProposalRejected
 from evolve.evaluation.cascade import Cascade
-from evolve.interfaces import Context, Draft, LanguageModel, Operator
-from evolve.mutation.mix import OperatorMix
+from evolve.interfaces import Draft, LanguageModel
+from evolve.llm.ensemble import Ensemble
+from evolve.mutation.novelty import Mark, Novelty
 
-CHOOSING, PROPOSING = 0, 1
-MODEL_ERROR = "model_error"
-
-
-def step_rng(seed: int, step: int, stream: int) -> np.random.Generator:
-    """Return the generator of one purpose of one step: the same whenever the step is done or redone."""
-    return np.random.default_rng((seed, step, stream))
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An attempt whose work is done but that the search has not been told of.
-
-    ``program`` is None when it was rejected; then ``cause`` and ``detail`` say why.
-    """
-
-    selected: Selected
-    program: Program | None = None
-    evaluation: Evaluation | None = None
-    cause: str = ""
-    detail: str = ""
-    cost_usd: float = 0.0
-
+MARK: Final = "mark"
+"""Where a program's detail keeps what its like is recognised by."""
+MODEL_ERROR = Cause.MODEL_ERROR
+OnRecord = Sequence[tuple[Request, Completion | None]]
+"""The model calls that an attempt made before it was cut off."""
 
 Prepared = Draft | ProposalRejected | Callable[[], Coroutine[Any, Any, Draft]]
 """A proposal that is made or refused already, or the work of making it with a model."""
@@ -61,31 +41,15 @@ def finish_without_waiting(work: Coroutine[Any, Any, Draft]) -> Draft:
     raise EvolveError("An operator with needs_model=False waited for something; only operators with a model may.")
 
 
-def context_for(
-    problem: Problem, seed: int, selected: Selected, exhibits: Exhibits, model: LanguageModel | None
-) -> Context:
-    """Return what the operator of an attempt works from: a function of the record and the run's seed."""
-    choice = selected.choice
-    return Context(
-        step=selected.step,
-        problem=problem,
-        parent=exhibits.get(choice.parent, choice.island),
-        inspirations=[exhibits.get(other, choice.island) for other in choice.inspirations],
-        rng=step_rng(seed, selected.step, PROPOSING),
-        model=model,
-    )
-
-
 class Attempts:
     """Turns choices into verdicts, several at a time.
 
     Args:
-        problem, seed: of the run.
-        operators: to redo an attempt with the operator on record.
+        decisions: what operators work from.
         model: who is asked, or None.
         cascade: who judges.
         journal: where each durable state is written before the next begins.
-        exhibits: parents and inspirations.
+        novelty: programs that there were already.
         propose_width: model proposals in the making at once.
         resolved: called whenever a proposal of a model is made or refused.
     """
@@ -93,55 +57,72 @@ class Attempts:
     def __init__(
         self,
         *,
-        problem: Problem,
-        seed: int,
-        operators: OperatorMix,
+        decisions: Decisions,
         model: LanguageModel | None,
         cascade: Cascade,
         journal: Journal,
-        exhibits: Exhibits,
+        novelty: Novelty,
+        final_stage: str,
         propose_width: int,
         resolved: Callable[[], None],
     ) -> None:
         self.proposing: set[int] = set()
-        self.known: dict[str, int] = {}
-        self._problem = problem
-        self._seed = seed
-        self._operators = operators
+        self._known: dict[str, int] = {}
+        self._decisions = decisions
         self._model = model
         self._cascade = cascade
         self._journal = journal
-        self._exhibits = exhibits
+        self._novelty = novelty
+        self._final_stage = final_stage
         self._slots = asyncio.Semaphore(propose_width)
         self._resolved = resolved
         self._models: dict[int, RecordedModel] = {}
 
-    def start(self, selected: Selected, operator: Operator) -> Coroutine[Any, Any, Ended]:
-        """Return the work of a new attempt. What needs no model is proposed before this returns."""
-        return self._work(selected, self._prepare(selected, operator, {}))
+    def know(self, step: int, fingerprint: str, mark: object) -> None:
+        """Remember a program that is on record; ``mark`` is that of its detail."""
+        self._known[fingerprint] = step
+        remembered = Mark.decoded(mark)
+        if remembered is not None:
+            self._novelty.add(step, remembered)
 
-    def resume(self, item: Unfinished, paid: Mapping[str, Completion]) -> Coroutine[Any, Any, Ended]:
-        """Return the rest of an attempt that was cut off; ``paid`` holds the answers it already has."""
+    def start(self, selected: Selected) -> Coroutine[Any, Any, Ended]:
+        """Return the work of a new attempt. What needs no model is proposed before this returns."""
+        return self._work(selected, self._prepare(selected, ()))
+
+    def resume(self, item: Unfinished, on_record: OnRecord) -> Coroutine[Any, Any, Ended]:
+        """Return the rest of an attempt that was cut off. To be called when as much was told as when it was chosen."""
         selected = item.selected
         if item.program is None:
-            return self._work(selected, self._prepare(selected, self._operators.named(selected.operator), paid))
-        self.known[item.program.fingerprint] = selected.step
-        if self._model is not None:
-            self._models[selected.step] = RecordedModel(self._model, self._journal, selected.step, paid)
+            return self._work(selected, self._prepare(selected, on_record))
+        self.know(selected.step, item.program.fingerprint, item.program.detail.get(MARK))
+        self._recorded(selected, on_record)
         return self._judge(selected, item.program, item.evaluations)
 
-    def _prepare(self, selected: Selected, operator: Operator, paid: Mapping[str, Completion]) -> Prepared:
-        step = selected.step
-        model = RecordedModel(self._model, self._journal, step, paid) if self._model is not None else None
-        context = context_for(self._problem, self._seed, selected, self._exhibits, model)
-        if operator.needs_model and model is not None:
-            self._models[step] = model
-            self.proposing.add(step)
-            return lambda: operator.propose(context)
+    def _prepare(self, selected: Selected, on_record: OnRecord) -> Prepared:
+        operator = self._decisions.operator(selected)
+        if operator.needs_model:
+            model = self._recorded(selected, on_record)
+            context = self._decisions.context(selected, model)
+            if model is not None:
+                self.proposing.add(selected.step)
+                return lambda: operator.propose(context)
+        else:
+            context = self._decisions.context(selected, None)
         try:
             return finish_without_waiting(operator.propose(context))
         except ProposalRejected as rejection:
             return rejection
+
+    def _recorded(self, selected: Selected, on_record: OnRecord) -> RecordedModel | None:
+        """Return the model of an attempt, whose calls are recorded and counted."""
+        model = self._model
+        if isinstance(model, Ensemble) and selected.model:
+            model = model.member(selected.model)
+        if model is None:
+            return None
+        recorded = RecordedModel(model, self._journal, selected.step, on_record)
+        self._models[selected.step] = recorded
+        return recorded
 
     async def _work(self, selected: Selected, prepared: Prepared) -> Ended:
         try:
@@ -149,15 +130,33 @@ class Attempts:
         except ProposalRejected as rejection:
             return self._ended(selected, cause=rejection.cause, detail=rejection.detail)
         except ModelError as error:
-            return self._ended(selected, cause=MODEL_ERROR, detail=str(error))
-        mark = fingerprint(draft.files)
-        if mark in self.known:
-            return self._ended(selected, cause="duplicate", detail=f"the same files as program {self.known[mark]}")
-        self.known[mark] = selected.step
+            return self._ended(selected, cause=MODEL_ERROR, detail=str(error), fatal=error.fatal)
+        if draft.lessons and not draft.files:
+            await self._journal.write(Learned(selected.step, draft.lessons))
+            return self._ended(selected, cause=Cause.LESSON, lessons=draft.lessons)
+        mark = self._novelty.mark(draft.files)
+        repeated = self._repeated(selected, draft.files, mark)
+        if repeated:
+            return self._ended(selected, cause=Cause.DUPLICATE, detail=repeated)
         parents = tuple(dict.fromkeys((selected.choice.parent, *selected.choice.inspirations)))
-        program = Program(selected.step, draft.files, parents, {"operator": selected.operator, **draft.detail})
+        detail = {"operator": selected.operator, **draft.detail, MARK: mark.encoded()}
+        program = Program(selected.step, draft.files, parents, detail)
+        self._known[program.fingerprint] = selected.step
+        self._novelty.add(selected.step, mark)
         await self._journal.write(Applied(program))
         return await self._judge(selected, program, ())
+
+    def _repeated(self, selected: Selected, files: Mapping[str, str], mark: Mark) -> str:
+        """Return which program this one repeats, in words, or an empty string."""
+        same = self._known.get(fingerprint(files))
+        if same is not None:
+            return f"the same files as program {same}"
+        duplicate = self._novelty.check(mark, selected.operator)
+        if duplicate is None:
+            return ""
+        if duplicate.similarity < 1:
+            return f"{duplicate.similarity:.0%} of the words of program {duplicate.step}"
+        return f"the same program as {duplicate.step}, but for names, comments and layout"
 
     async def _made(self, step: int, prepared: Prepared) -> Draft:
         if isinstance(prepared, Draft):
@@ -173,11 +172,10 @@ class Attempts:
 
     async def _judge(self, selected: Selected, program: Program, done: Sequence[Evaluation]) -> Ended:
         last = done[-1] if done else None
-        final_stage = self._problem.stages[-1].name
         async for evaluation in self._cascade.evaluate(program.files, done):
             last = evaluation
             record = Evaluated(program.step, evaluation)
-            if evaluation.stage == final_stage or evaluation.outcome is not Outcome.VALID:
+            if evaluation.stage == self._final_stage or evaluation.outcome is not Outcome.VALID:
                 self._journal.post(record)
             else:
                 await self._journal.write(record)
@@ -190,7 +188,9 @@ class Attempts:
         evaluation: Evaluation | None = None,
         cause: str = "",
         detail: str = "",
+        lessons: Sequence[Lesson] = (),
+        fatal: bool = False,
     ) -> Ended:
         model = self._models.pop(selected.step, None)
         cost_usd = model.cost_usd if model is not None else 0.0
-        return Ended(selected, program, evaluation, cause, detail, cost_usd)
+        return Ended(selected, program, evaluation, cause, detail, cost_usd, lessons, fatal)

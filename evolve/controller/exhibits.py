@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import SEALED, Problem
@@ -22,6 +23,8 @@ def scored(
     program: Program | None,
     evaluation: Evaluation | None,
     cost_usd: float = 0.0,
+    model: str = "",
+    lessons: tuple[int, ...] = (),
 ) -> Scored:
     """Return what the search learns of an attempt: REJECTED without an evaluation, numbers only when VALID."""
     outcome = evaluation.outcome if evaluation is not None else Outcome.REJECTED
@@ -39,6 +42,8 @@ def scored(
         per_instance=evaluation.per_instance if evaluation is not None and valid else {},
         cost_usd=cost_usd,
         seconds=evaluation.seconds if evaluation is not None else 0.0,
+        model=model,
+        lessons=lessons,
     )
 
 
@@ -73,6 +78,11 @@ class Exhibits:
         found = self._load(step, island)
         self.add(found)
         return found
+
+    def files(self, step: int) -> Mapping[str, str]:
+        """Return the files of a program that is on record."""
+        found = self._kept.get(step)
+        return found.program.files if found is not None else self._reader.program(self._run, step).files
 
     def _load(self, step: int, island: int) -> Exhibit:
         judged = [e for e in self._reader.evaluations(self._run, step) if e.stage != SEALED]

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evolve.controller.attempt import CHOOSING, MODEL_ERROR, Attempts, Ended, step_rng
+from evolve.controller.attempt import MARK, MODEL_ERROR, Attempts, OnRecord
 from evolve.controller.budget import Budget, InFlight, Spent
-from evolve.controller.exhibits import Exhibits, scored
+from evolve.controller.decisions import Decisions, Ended
+from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import SEED_STEP
-from evolve.domain.proposal import Attempt, Completion, Finished, Placement, Selected, Unfinished
+from evolve.domain.proposal import Attempt, Finished, Placement, Selected, Unfinished
 from evolve.evaluation.cascade import Cascade
-from evolve.interfaces import Exhibit, LanguageModel, Search
-from evolve.mutation.mix import OperatorMix
+from evolve.interfaces import Exhibit, LanguageModel
+from evolve.mutation.novelty import Novelty
 
 _MODEL_ERRORS_IN_A_ROW = 10
 _INFRASTRUCTURE_IN_A_ROW = 5
@@ -72,10 +73,9 @@ class Loop:
         self,
         *,
         problem: Problem,
-        seed: int,
-        search: Search,
-        operators: OperatorMix,
+        decisions: Decisions,
         model: LanguageModel | None,
+        novelty: Novelty,
         cascade: Cascade,
         journal: Journal,
         exhibits: Exhibits,
@@ -85,9 +85,8 @@ class Loop:
     ) -> None:
         self.progress = Progress()
         self._problem = problem
-        self._seed = seed
-        self._search = search
-        self._operators = operators
+        self._decisions = decisions
+        self._operators = decisions.operators
         self._journal = journal
         self._exhibits = exhibits
         self._budget = budget
@@ -96,61 +95,53 @@ class Loop:
         self._started_at = clock()
         self._elapsed_before_s = 0.0
         self._next_step = 1
-        self._sequence = 0
         self._asked = 0
         self._in_a_row: Counter[str] = Counter()
         self._open: dict[int, asyncio.Task[Ended]] = {}
         self._paying: set[int] = set()
         self._early: dict[int, Ended] = {}
-        self._redo: list[tuple[Unfinished, Mapping[str, Completion]]] = []
+        self._redo: list[tuple[Selected, Coroutine[Any, Any, Ended]]] = []
         self._news: asyncio.Queue[asyncio.Task[Ended] | None] = asyncio.Queue()
         self._attempts = Attempts(
-            problem=problem,
-            seed=seed,
-            operators=operators,
+            decisions=decisions,
             model=model,
             cascade=cascade,
             journal=journal,
-            exhibits=exhibits,
+            novelty=novelty,
+            final_stage=problem.stages[-1].name,
             propose_width=1 if widths.ordered else widths.propose,
             resolved=lambda: self._news.put_nowait(None),
         )
 
     def restore(
-        self,
-        history: Iterable[Attempt],
-        unfinished: Sequence[tuple[Unfinished, Mapping[str, Completion]]],
-        elapsed_s: float,
+        self, history: Iterable[Attempt], unfinished: Sequence[tuple[Unfinished, OnRecord]], elapsed_s: float
     ) -> None:
-        """Fold the record into search and operators; take note of what a crash cut off.
+        """Fold the record into what is decided from; take note of what a crash cut off.
 
-        ``unfinished`` pairs each attempt with the answers that were already paid for.
+        ``unfinished`` pairs each attempt with the model calls it made. It is prepared when as much was
+        told as when it was chosen, so that it is done as it would have been.
         """
         self._elapsed_before_s = elapsed_s
+        waiting = deque(sorted(unfinished, key=lambda item: item[0].selected.finished_before))
         for past in history:
-            step, finished = past.selected.step, past.finished
-            if past.fingerprint:
-                self._attempts.known[past.fingerprint] = step
-            self._tell(
-                Ended(
-                    past.selected,
-                    past.program,
-                    past.evaluation,
-                    finished.cause,
-                    finished.detail,
-                    past.cost_usd,
-                )
-            )
-            self._sequence = finished.sequence + 1
-            self._next_step = max(self._next_step, step + 1)
-        self._redo = list(unfinished)
+            self._redo_chosen_by_now(waiting)
+            if past.program is not None:
+                self._attempts.know(past.selected.step, past.fingerprint, past.program.detail.get(MARK))
+            self._tell(Ended.on_record(past))
+            self._next_step = max(self._next_step, past.selected.step + 1)
+        self._redo_chosen_by_now(waiting)
         self._next_step = max([self._next_step, *(item.selected.step + 1 for item, _ in unfinished)])
+
+    def _redo_chosen_by_now(self, waiting: deque[tuple[Unfinished, OnRecord]]) -> None:
+        while waiting and waiting[0][0].selected.finished_before <= self._decisions.told:
+            item, on_record = waiting.popleft()
+            self._redo.append((item.selected, self._attempts.resume(item, on_record)))
 
     async def run(self) -> str:
         """Work until nothing may start and nothing is open; return why it stopped."""
         try:
-            for item, paid in self._redo:
-                self._begin(item.selected, self._attempts.resume(item, paid))
+            while self._redo:
+                self._begin(*self._redo.pop(0))
             self._top_up()
             while self._open:
                 news = await self._news.get()
@@ -187,7 +178,7 @@ class Loop:
                 self.stop(reason)
 
     def _room(self) -> bool:
-        if self._sequence == 0:
+        if self._decisions.told == 0:
             return False  # nothing to breed from before the seed is placed
         if self._widths.ordered:
             return not self._open or self._next_step - min(self._open) < _ORDERED_WINDOW
@@ -197,12 +188,9 @@ class Loop:
     def _ask(self) -> None:
         step = self._next_step
         self._next_step += 1
-        rng = step_rng(self._seed, step, CHOOSING)
-        choice = self._search.ask(rng)
-        arm = self._operators.choose(rng)
-        selected = Selected(step, choice, arm.operator, self._sequence, arm.model)
+        selected = self._decisions.next(step)
         self._journal.post(selected)
-        self._begin(selected, self._attempts.start(selected, self._operators.named(arm.operator)))
+        self._begin(selected, self._attempts.start(selected))
 
     def _begin(self, selected: Selected, work: Coroutine[Any, Any, Ended]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -226,27 +214,17 @@ class Loop:
         step = ended.selected.step
         del self._open[step]
         self._paying.discard(step)
+        sequence = self._decisions.told
         known, placement, cell = self._tell(ended)
         self._journal.post(
-            Finished(step, self._sequence, known.outcome, ended.cause, ended.detail, placement, cell),
+            Finished(step, sequence, known.outcome, ended.cause, ended.detail, placement, cell),
         )
-        self._sequence += 1
         if placement and ended.program is not None and ended.evaluation is not None:
             self._exhibits.add(Exhibit(ended.program, known, ended.evaluation))
         self._watch(ended, known)
 
     def _tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
-        known = scored(
-            self._problem,
-            step=ended.selected.step,
-            island=ended.selected.choice.island,
-            operator=ended.selected.operator,
-            program=ended.program,
-            evaluation=ended.evaluation,
-            cost_usd=ended.cost_usd,
-        )
-        placement, cell = self._search.tell(known)
-        self._operators.observe(known, ended.program)
+        known, placement, cell = self._decisions.tell(ended)
         self._count(ended, known, bool(placement))
         return known, placement, cell
 
@@ -266,18 +244,21 @@ class Loop:
         cause = "gate" if stopped_at_gate else ended.cause
         if cause:
             progress.causes[cause] += 1
-        progress.best = self._search.best()
+        progress.best = self._decisions.search.best()
         if known.step == SEED_STEP:
             progress.seed = known
 
     def _watch(self, ended: Ended, known: Scored) -> None:
         """Give up on a run that cannot get anywhere, and stop one that has arrived."""
+        if ended.fatal and not self.progress.stop_reason:
+            self.progress.gave_up = True
+            self.stop(f"no model can be asked: {ended.detail}")
         asked = self._operators.asks_model(known.operator)
         judged = ended.evaluation is not None
         for what, counts, happened, limit, is_fault in (
             (MODEL_ERROR, asked, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW, True),
             ("infrastructure", judged, known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW, True),
-            ("no new program", True, ended.program is None, self._widths.stall, False),
+            ("no new program", not ended.lessons, ended.program is None, self._widths.stall, False),
         ):
             if not counts:
                 continue
@@ -298,6 +279,8 @@ class Loop:
         self.progress.spent = Spent(spent.proposals, spent.evaluations, spent.cost_usd, self.elapsed_s())
 
     async def _abandon(self) -> None:
+        for _, work in self._redo:
+            work.close()
         for task in self._open.values():
             task.cancel()
         await asyncio.gather(*self._open.values(), return_exceptions=True)

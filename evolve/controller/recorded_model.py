@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from evolve.controller.journal import Journal
 from evolve.domain.proposal import Called, CallState, Completed, Completion, Message, Prompted, Request
@@ -23,16 +23,23 @@ class RecordedModel:
         model: who is asked.
         journal: where the calls are recorded: before they are sent, and when they are answered.
         step: the attempt.
-        paid: answers of this attempt that an earlier controller already paid for, by request hash.
+        on_record: calls of this attempt that an earlier controller made, with the answers it paid for.
+            What was asked then stands: a call without an answer is sent again as it was.
     """
 
-    def __init__(self, model: LanguageModel, journal: Journal, step: int, paid: Mapping[str, Completion]) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        journal: Journal,
+        step: int,
+        on_record: Sequence[tuple[Request, Completion | None]] = (),
+    ) -> None:
         self.name = model.name
-        self.cost_usd = sum(completion.cost_usd for completion in paid.values())
+        self.cost_usd = sum(answer.cost_usd for _, answer in on_record if answer is not None)
         self._model = model
         self._journal = journal
         self._step = step
-        self._paid = paid
+        self._on_record = {request.call: (request, answer) for request, answer in on_record}
 
     @property
     def context_tokens(self) -> int | None:
@@ -54,9 +61,10 @@ class RecordedModel:
 
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Answer from the record, or ask and record. Raises ModelError."""
+        request, answer = self._on_record.get(request.call, (request, None))
+        if answer is not None:
+            return answer
         key = request_hash(request)
-        if key in self._paid:
-            return self._paid[key]
         await self._journal.write(Prompted(self._step, key, request))
         story = _Story(self._journal, self._step, key, report)
         try:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evolve.controller.attempt import CHOOSING, context_for, step_rng
-from evolve.controller.exhibits import Exhibits, scored
-from evolve.domain.problem import Problem
+from evolve.controller.attempt import MARK, MODEL_ERROR
+from evolve.controller.decisions import Decisions, Ended
+from evolve.domain.causes import Cause
 from evolve.domain.program import SEED_STEP, fingerprint
-from evolve.domain.proposal import Attempt, Completion, Message, Request
+from evolve.domain.proposal import Attempt, Completion, Message, Request, Selected
 from evolve.errors import ModelError, ProposalRejected
-from evolve.interfaces import LanguageModel, Report, Search, Store, tell_nobody
+from evolve.interfaces import Draft, LanguageModel, Report, Store, tell_nobody
+from evolve.llm.ensemble import Ensemble
 from evolve.llm.requests import request_hash
-from evolve.mutation.mix import OperatorMix
+from evolve.mutation.novelty import Mark, Novelty
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,90 +64,92 @@ class Replay:
 
     Args:
         store, run: the record.
-        problem, seed, search, operators, model: freshly built from the run's configuration.
+        decisions: freshly built from the run's configuration.
+        model: the same; never asked.
+        novelty: the same.
     """
 
     def __init__(
-        self,
-        *,
-        store: Store,
-        run: str,
-        problem: Problem,
-        seed: int,
-        search: Search,
-        operators: OperatorMix,
-        model: LanguageModel | None,
+        self, *, store: Store, run: str, decisions: Decisions, model: LanguageModel | None, novelty: Novelty
     ) -> None:
-        self._store = store
-        self._run = run
-        self._problem = problem
-        self._seed = seed
-        self._search = search
-        self._operators = operators
+        self._store, self._run = store, run
+        self._decisions = decisions
         self._model = model
-        self._exhibits = Exhibits(store, run, problem)
-        self._told = 0
+        self._novelty = novelty
+        self._fingerprints: set[str] = set()
 
     async def first_difference(self) -> Difference | None:
         """Do it all again; return the first difference, or None when the history is identical."""
         told = list(self._store.history(self._run))
-        fingerprints = {attempt.fingerprint for attempt in told if attempt.fingerprint}
+        self._remember(told)
         for attempt in sorted(told, key=lambda a: a.selected.step):
             difference = self._tell_until(told, attempt.selected.finished_before)
             if difference is None and attempt.selected.step != SEED_STEP:
-                difference = self._ask(attempt) or await self._propose(attempt, fingerprints)
+                difference = self._ask(attempt) or await self._propose(attempt)
             if difference is not None:
                 return difference
         return self._tell_until(told, len(told))
 
+    def _remember(self, told: Sequence[Attempt]) -> None:
+        for attempt in told:
+            if attempt.program is not None:
+                self._fingerprints.add(attempt.fingerprint)
+                mark = Mark.decoded(attempt.program.detail.get(MARK))
+                if mark is not None:
+                    self._novelty.add(attempt.selected.step, mark)
+
     def _tell_until(self, told: Sequence[Attempt], count: int) -> Difference | None:
-        while self._told < count:
-            attempt = told[self._told]
-            self._told += 1
-            selected, finished = attempt.selected, attempt.finished
-            known = scored(
-                self._problem,
-                step=selected.step,
-                island=selected.choice.island,
-                operator=selected.operator,
-                program=attempt.program,
-                evaluation=attempt.evaluation,
-                cost_usd=attempt.cost_usd,
-            )
-            placement, cell = self._search.tell(known)
-            self._operators.observe(known, attempt.program)
+        while self._decisions.told < count:
+            attempt = told[self._decisions.told]
+            placement, cell = self._decisions.tell(Ended.on_record(attempt))[1:]
+            finished = attempt.finished
             if (placement, cell) != (finished.placement, finished.cell):
                 recorded = f"{finished.placement.name} {finished.cell}"
-                return Difference(selected.step, "placement", recorded, f"{placement.name} {cell}")
+                return Difference(attempt.selected.step, "placement", recorded, f"{placement.name} {cell}")
         return None
 
     def _ask(self, attempt: Attempt) -> Difference | None:
-        rng = step_rng(self._seed, attempt.selected.step, CHOOSING)
-        choice = self._search.ask(rng)
-        operator = self._operators.choose(rng).operator
-        recorded = (attempt.selected.choice, attempt.selected.operator)
-        if (choice, operator) != recorded:
-            return Difference(attempt.selected.step, "selection", str(recorded), str((choice, operator)))
+        selected = self._decisions.next(attempt.selected.step)
+        if selected != attempt.selected:
+            return Difference(selected.step, "selection", str(attempt.selected), str(selected))
         return None
 
-    async def _propose(self, attempt: Attempt, fingerprints: set[str]) -> Difference | None:
+    async def _propose(self, attempt: Attempt) -> Difference | None:
         selected, finished = attempt.selected, attempt.finished
-        calls = self._store.requests(self._run, selected.step)
-        paid = {request_hash(request): answer for request, answer in calls if answer is not None}
-        model = _OnRecord(self._model, paid) if self._model is not None else None
-        context = context_for(self._problem, self._seed, selected, self._exhibits, model)
+        context = self._decisions.context(selected, self._on_record(selected))
         try:
-            draft = await self._operators.named(selected.operator).propose(context)
+            draft = await self._decisions.operator(selected).propose(context)
         except (ProposalRejected, ModelError) as refusal:
-            cause = refusal.cause if isinstance(refusal, ProposalRejected) else "model_error"
+            cause = refusal.cause if isinstance(refusal, ProposalRejected) else MODEL_ERROR
             if cause == finished.cause:
                 return None
             return Difference(selected.step, "rejection", finished.cause or "a program", f"{cause}: {refusal}")
+        return self._compare(attempt, draft)
+
+    def _compare(self, attempt: Attempt, draft: Draft) -> Difference | None:
+        selected, finished = attempt.selected, attempt.finished
+        if draft.lessons and not draft.files:
+            same = tuple(draft.lessons) == tuple(attempt.lessons)
+            return None if same else Difference(selected.step, "lessons", str(attempt.lessons), str(draft.lessons))
         mark = fingerprint(draft.files)
         if attempt.program is None:
-            if finished.cause == "duplicate" and mark in fingerprints:
+            if finished.cause == Cause.DUPLICATE and self._is_known(draft.files, selected.operator):
                 return None
             return Difference(selected.step, "program", f"none ({finished.cause})", mark)
         if mark != attempt.fingerprint:
             return Difference(selected.step, "program", attempt.fingerprint, mark)
         return None
+
+    def _on_record(self, selected: Selected) -> LanguageModel | None:
+        model = self._model
+        if isinstance(model, Ensemble) and selected.model:
+            model = model.member(selected.model)
+        if model is None:
+            return None
+        calls = self._store.requests(self._run, selected.step)
+        return _OnRecord(model, {request_hash(request): answer for request, answer in calls if answer is not None})
+
+    def _is_known(self, files: Mapping[str, str], operator: str) -> bool:
+        if fingerprint(files) in self._fingerprints:
+            return True
+        return self._novelty.check(self._novelty.mark(files), operator) is not None

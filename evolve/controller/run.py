@@ -6,21 +6,25 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from evolve.controller.attempt import MARK
 from evolve.controller.budget import Budget, InFlight, Spent
+from evolve.controller.decisions import Decisions
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
 from evolve.controller.loop import Loop, Progress, Widths
+from evolve.controller.memory import Memory
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import SEED_STEP
-from evolve.domain.proposal import Applied, Choice, Completion, Evaluated, Event, Record, Selected, Unfinished
+from evolve.domain.proposal import Applied, Choice, Evaluated, Event, Record, Selected
 from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreError
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
-from evolve.llm.requests import request_hash
-from evolve.mutation.mix import OperatorMix
+from evolve.mutation.lessons import Lessons
+from evolve.mutation.mix import Chooser
+from evolve.mutation.novelty import Novelty
 
 _LEASE_S = 30.0
 _RENEW_EVERY_S = 5.0
@@ -34,7 +38,9 @@ class Parts:
     problem: Problem
     seed: int
     search: Search
-    operators: OperatorMix
+    operators: Chooser
+    lessons: Lessons | None
+    novelty: Novelty
     model: LanguageModel | None
     executor: Executor
     budget: Budget
@@ -42,6 +48,18 @@ class Parts:
     open_store: Callable[[], Store]
     holder: str
     sealed: bool
+
+    def decisions(self, exhibits: Exhibits) -> Decisions:
+        """Return what the run decides from, before anything was told."""
+        return Decisions(
+            problem=self.problem,
+            seed=self.seed,
+            search=self.search,
+            operators=self.operators,
+            lessons=self.lessons,
+            memory=Memory(),
+            exhibits=exhibits,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,7 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
             evaluations = await judge_seed(parts.problem, cascade)
             store.create_run(info)
             lease = store.acquire(info.id, parts.holder, _LEASE_S)
-            store.append(lease, _seed_records(parts.problem, evaluations))
+            store.append(lease, _seed_records(parts, evaluations))
             return await _Session(parts, store, lease, cascade, interrupts).work(observe)
     finally:
         store.close()
@@ -154,9 +172,11 @@ def _seed_advice(problem: Problem, outcome: Outcome) -> str:
     return f"Mend {problem.folder / 'seed'}, evaluate.py{params}, {check}"
 
 
-def _seed_records(problem: Problem, evaluations: Sequence[Evaluation]) -> list[Record]:
+def _seed_records(parts: Parts, evaluations: Sequence[Evaluation]) -> list[Record]:
     selected = Selected(SEED_STEP, Choice(SEED_STEP, (), 0), "seed", 0)
-    return [selected, Applied(problem.seed()), *(Evaluated(SEED_STEP, e) for e in evaluations)]
+    seed = parts.problem.seed()
+    marked = replace(seed, detail={**seed.detail, MARK: parts.novelty.mark(seed.files).encoded()})
+    return [selected, Applied(marked), *(Evaluated(SEED_STEP, e) for e in evaluations)]
 
 
 @asynccontextmanager
@@ -182,15 +202,15 @@ class _Session:
         self._interrupts = interrupts
         self._journal = Journal(store, lease)
         self._reader = parts.open_store()
+        exhibits = Exhibits(self._reader, lease.run, parts.problem)
         self._loop = Loop(
             problem=parts.problem,
-            seed=parts.seed,
-            search=parts.search,
-            operators=parts.operators,
+            decisions=parts.decisions(exhibits),
             model=parts.model,
+            novelty=parts.novelty,
             cascade=cascade,
             journal=self._journal,
-            exhibits=Exhibits(self._reader, lease.run, parts.problem),
+            exhibits=exhibits,
             budget=parts.budget,
             widths=parts.widths,
         )
@@ -219,7 +239,7 @@ class _Session:
         run, reader = self._lease.run, self._reader
         seed = [e for e in reader.evaluations(run, SEED_STEP) if e.stage != SEALED]
         self._cascade.calibrate(seed)
-        unfinished = [(item, _paid(reader, run, item)) for item in reader.unfinished(run)]
+        unfinished = [(item, reader.requests(run, item.selected.step)) for item in reader.unfinished(run)]
         self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s)
 
     async def _until_done(self, renewing: asyncio.Task[None]) -> str:
@@ -290,11 +310,6 @@ class _Session:
         if step is not None:
             await self._journal.write(Evaluated(step, evaluation))
         return Contender(name, evaluation)
-
-
-def _paid(reader: Store, run: str, item: Unfinished) -> dict[str, Completion]:
-    calls = reader.requests(run, item.selected.step)
-    return {request_hash(request): completion for request, completion in calls if completion is not None}
 
 
 def _last(store: Store, run: str, step: int) -> Evaluation:

@@ -140,6 +140,7 @@ class Caller:
         if self._limits.full():
             call.report(CallState.QUEUED, self._name, "", 0.0)
         async with self._limits.turn():
+            await asyncio.sleep(0)  # whoever is cancelled by now pays for nothing
             call.report(CallState.SENT, self._name, f"attempt {call.attempts + 1}" if call.attempts else "", 0.0)
             try:
                 async with asyncio.timeout(self._patience.timeout_s):

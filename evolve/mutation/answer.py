@@ -11,7 +11,7 @@ from evolve.domain.evaluation import Scored
 from evolve.domain.program import Program
 from evolve.domain.proposal import Completion, Message
 from evolve.errors import ConfigurationError, ProposalRejected
-from evolve.interfaces import Context, Draft
+from evolve.interfaces import Context, Draft, Tier
 from evolve.mutation.fences import answer_lines, is_fence
 from evolve.mutation.patch import apply, check_syntax, parse
 from evolve.mutation.prompt import Prompt, PromptBuilder
@@ -167,6 +167,8 @@ class ModelOperator:
         repairs: how often an answer that cannot be used may be mended, 0 to 2.
     """
 
+    name: str
+    tier: Tier
     needs_model = True
     needs_inspirations = False
     needs_failures = False

@@ -192,7 +192,8 @@ class _Evidence:
     def _costs(self, attempts: Vector, cost: Vector) -> Vector:
         """An arm that was never tried is thought to cost what others of its kind do."""
         usual = (self._kinds @ cost + self._floor_usd) / (self._kinds @ attempts + 1.0)
-        return np.maximum((cost + usual @ self._kinds) / (attempts + 1.0), self._floor_usd)
+        expected: Vector = np.maximum((cost + usual @ self._kinds) / (attempts + 1.0), self._floor_usd)
+        return expected
 
     def status(self) -> list[ArmStatus]:
         attempts, usable, reward, cost = (self._sums / self._weight).tolist()

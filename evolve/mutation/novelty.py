@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from evolve.errors import ConfigurationError
 from evolve.mutation.normal_form import python_tokens
+from evolve.mutation.patch import LARGEST_FILE
 from evolve.mutation.plain_tokens import STYLES, plain_tokens
 from evolve.mutation.python_analysis import UNPARSABLE
 
@@ -161,7 +162,9 @@ class Novelty:
 
 
 def tokens(text: str, language: str) -> list[str]:
-    """Return the normal form of a file as words; a text that is not Python is one word."""
+    """Return the normal form of a file as words; one that is too large, or not Python, is one word."""
+    if len(text) > LARGEST_FILE:
+        return plain_tokens(text, "")
     if language != "python":
         return plain_tokens(text, language)
     try:
@@ -186,10 +189,10 @@ class _Sketcher:
     """MinHash over runs of words."""
 
     def __init__(self) -> None:
-        rng = np.random.default_rng(20)  # any fixed number: sketches of different runs must agree
-        self._factors = rng.integers(1, 2**31, size=_SKETCH, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-        self._offsets = rng.integers(0, 2**32, size=_SKETCH, dtype=np.uint32)
-        self._position = rng.integers(1, 2**31, size=_SHINGLE, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+        numbers = _fixed_numbers(2 * _SKETCH + _SHINGLE)
+        self._factors = numbers[:_SKETCH] | np.uint32(1)
+        self._offsets = numbers[_SKETCH : 2 * _SKETCH]
+        self._position = numbers[2 * _SKETCH :] | np.uint32(1)
         self._known: dict[str, int] = {}
 
     def smallest(self, words: Sequence[str]) -> Words:
@@ -214,6 +217,11 @@ class _Sketcher:
                 self._known.clear()
             known = self._known[word] = crc32(word.encode("utf-8", "surrogatepass"))
         return known
+
+
+def _fixed_numbers(count: int) -> Words:
+    """Return numbers without a pattern, the same everywhere and always: stored sketches depend on them."""
+    return np.frombuffer(hashlib.shake_128(b"MinHash").digest(4 * count), dtype="<u4").astype(np.uint32)
 
 
 def _band_keys(sketch: bytes) -> list[int]:

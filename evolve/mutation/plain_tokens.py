@@ -19,6 +19,7 @@ _MUNCHED = (
 _SINGLE_LINE = r'"(?:\\.|[^"\\\n])*"'
 _SINGLE_QUOTED = r"'(?:\\.|[^'\\\n])*'"
 _CHARACTER = r"'(?:\\[^\n][^'\n]*|[^'\\\n])'"
+_CHARACTERS = r"'(?:\\[^\n][^'\n]*|[^'\\\n]{1,4})'"
 _MANY_LINES = r'"(?:\\.|[^"\\])*"'
 _TRIPLE = r'"""(?:\\.|[^\\])*?"""'
 _RAW_CPP = r'(?:u8|[uUL])?R"(?P<raw>[^()\\ \n]*)\((?:.|\n)*?\)(?P=raw)"'
@@ -27,6 +28,8 @@ _VERBATIM = r'\$?@\$?"(?:""|[^"])*"'
 _TEMPLATE = r"`(?:\\.|[^`\\])*`"
 _SLASHES = r"//(?!go:|export|[ ]?\+build)[^\n]*"
 _BLOCK = r"/\*(?:.|\n)*?\*/"
+_LONGEST_LINE = 500
+"""Beyond it the patterns, some of which go back and forth in a line, could take long."""
 _NEVER = r"(?!)"
 _OPEN_IN_DIRECTIVE = r"(?m:^[ \t]*\#(?:(?!\*/)[^\n])*/\*(?:(?!\*/)[^\n])*$)"
 _NESTED_BLOCK = r"/\*(?:(?!\*/)(?:.|\n))*?/\*"
@@ -44,6 +47,8 @@ class Style:
         munches: operators are the longest that fit, as in C; elsewhere a run of punctuation is one word.
         unsure: where this fits, quotes and comments may be nested in ways that the lexer does not follow,
             and the text stays as it is.
+        opens: what begins a string or comment over several lines. Where it does not end, the rest of the
+            text stays as it is, so that no text is searched for an end again and again.
     """
 
     comments: str
@@ -52,31 +57,40 @@ class Style:
     blanks: bool = False
     munches: bool = False
     unsure: str = _NEVER
+    opens: str = r"/\*"
 
     def pattern(self) -> re.Pattern[str]:
         """Return the lexer: one alternative fits at every place of any text."""
         operators = "|".join(re.escape(operator) for operator in _MUNCHED.split()) if self.munches else ""
         punctuation = f"{operators}|." if self.munches else r"[^\w\s\"'`()\[\]{},;]+|."
         return re.compile(
-            rf"(?P<comment>{self.comments})|(?P<string>{self.strings})|(?P<end>\n)|(?P<blank>[^\S\n]+)"
+            rf"(?P<comment>{self.comments})|(?P<string>{self.strings}|(?:{self.opens})(?:.|\n)*)|(?P<end>\n)|(?P<blank>[^\S\n]+)"
             rf"|(?P<word>\d(?:[eEpP][+-]|[\w.'])*|\w+|{punctuation})"
         )
 
 
 _C = Style(
     f"{_SLASHES}|{_BLOCK}",
-    f"{_RAW_CPP}|{_SINGLE_LINE}|{_CHARACTER}|{_DIRECTIVE}",
+    f"{_RAW_CPP}|{_SINGLE_LINE}|{_CHARACTERS}|{_DIRECTIVE}",
     lines=False,
     munches=True,
     unsure=_OPEN_IN_DIRECTIVE,
+    opens=r'/\*|R"[^()\\ \n]*\(|"',
 )
-_JAVA = Style(f"{_SLASHES}|{_BLOCK}", f"{_TRIPLE}|{_SINGLE_LINE}|{_CHARACTER}", lines=False, munches=True)
+_JAVA = Style(
+    f"{_SLASHES}|{_BLOCK}",
+    f"{_TRIPLE}|{_SINGLE_LINE}|{_CHARACTER}",
+    lines=False,
+    munches=True,
+    opens=r'/\*|"',
+)
 _CSHARP = Style(
     f"{_SLASHES}|{_BLOCK}",
     f"{_VERBATIM}|{_SINGLE_LINE}|{_CHARACTER}|{_DIRECTIVE}",
     lines=False,
     munches=True,
     unsure=rf'"""|\$@?"[^"\n]*\{{[^}}\n]*"|{_OPEN_IN_DIRECTIVE}',
+    opens=r'/\*|"',
 )
 _RUST = Style(
     f"{_SLASHES}|{_BLOCK}",
@@ -84,24 +98,43 @@ _RUST = Style(
     lines=False,
     munches=True,
     unsure=_NESTED_BLOCK,
+    opens=r'/\*|r\#*"|"',
 )
-_GO = Style(f"{_SLASHES}|{_BLOCK}", f"`[^`]*`|{_SINGLE_LINE}|{_CHARACTER}")
+_GO = Style(f"{_SLASHES}|{_BLOCK}", f"`[^`]*`|{_SINGLE_LINE}|{_CHARACTER}", opens=r"/\*|[`\"]")
 _JAVASCRIPT = Style(
     f"{_SLASHES}|{_BLOCK}",
     f"{_TEMPLATE}|{_SINGLE_LINE}|{_SINGLE_QUOTED}",
     # what may open a regular expression; a template in a template; markup
     unsure=r"(?:^|[=(,:;!&|?{}\[\n+>*%~^<-])\s*/(?![/*])|\b(?:return|typeof|case|in|of|await|yield)\s*/(?![/*])"
-    r"|\$\{[^}]*`|</|/>",
+    r"|\$\{[^}\n]*`|</|/>",
+    opens=r"/\*|[`'\"]",
 )
-_SQL = Style(rf"--[^\n]*|{_BLOCK}", r"'(?:''|[^'])*'|\"(?:\"\"|[^\"])*\"", unsure=rf"\$\w*\$|\\'|{_NESTED_BLOCK}")
+_SQL = Style(
+    rf"--[^\n]*|{_BLOCK}",
+    r"'(?:''|[^'])*'|\"(?:\"\"|[^\"])*\"",
+    unsure=rf"\$\w*\$|\\'|{_NESTED_BLOCK}",
+    opens=r"/\*|['\"]",
+)
 _LUA = Style(
     r"--(?!\[=*\[)[^\n]*|--\[(?P<level>=*)\[(?:.|\n)*?\](?P=level)\]",
     rf"\[(?P<deep>=*)\[(?:.|\n)*?\](?P=deep)\]|{_SINGLE_LINE}|{_SINGLE_QUOTED}",
+    opens=r"(?:--)?\[=*\[|['\"]",
 )
-_R = Style(r"\#[^\n]*", rf"{_MANY_LINES}|'(?:\\.|[^'\\])*'|`[^`\n]*`", blanks=True, unsure=r"\b[rR][\"'][-(\[{]")
-_JULIA = Style(r"\#[^\n]*", f"{_TRIPLE}|{_MANY_LINES}|{_CHARACTER}", blanks=True, unsure=r"\#=|\"[^\"\n]*\$\([^)\n]*\"")
+_R = Style(
+    r"\#[^\n]*",
+    rf"{_MANY_LINES}|'(?:\\.|[^'\\])*'|`[^`\n]*`",
+    blanks=True,
+    unsure=r"\b[rR][\"'][-(\[{]",
+    opens="[\"'`]",
+)
+_JULIA = Style(
+    r"\#[^\n]*", f"{_TRIPLE}|{_MANY_LINES}|{_CHARACTER}", blanks=True, unsure=r"\#=|\"[^\"\n]*\$\([^)\n]*\"", opens='"'
+)
 _FORTRAN = Style(
-    r"!(?!\$|dir\$|DIR\$)[^\n]*", r"'(?:''|[^'\n])*'|\"(?:\"\"|[^\"\n])*\"", unsure=r"(?m)[\"'][^\"'\n]*&[ \t]*$"
+    r"!(?!\$|dir\$|DIR\$)[^\n]*",
+    r"'(?:''|[^'\n])*'|\"(?:\"\"|[^\"\n])*\"",
+    unsure=r"(?m)[\"'][^\"'\n]*&[ \t]*$",
+    opens=_NEVER,
 )
 
 STYLES: Mapping[str, Style] = {
@@ -124,9 +157,10 @@ _LINE_END = "\n"
 
 def plain_tokens(text: str, language: str) -> list[str]:
     """Return the words of a file; ``language`` is a key of STYLES, or the text is one word."""
-    text = "\n".join(without_ending(line) for line in split_lines(text))
+    lines = [without_ending(line) for line in split_lines(text)]
+    text = "\n".join(lines)
     style = STYLES.get(language)
-    if style is None or re.search(style.unsure, text):
+    if style is None or max(map(len, lines), default=0) > _LONGEST_LINE or re.search(style.unsure, text):
         return [text]
     words: list[str] = []
     for match in style.pattern().finditer(text):

@@ -63,4 +63,38 @@ def test_a_model_that_answers_nonsense_costs_attempts_not_the_run(evolve: Comman
         "no_code",
         "no_partner",
         "nothing_to_repair",
+        "no_findings",
+        "nothing_new",
+        "no_evidence",
     }
+
+
+def test_a_run_whose_model_fails_three_times_in_ten_accounts_for_every_cent_and_replays(evolve: Command) -> None:
+    with model_server("failing") as url:
+        setting = ("problem=circle_packing", "params.n=4", "run=f", f"llm={url}#bench", *ONLY_MODEL, *PRICES)
+        patience = ("llm.timeout_s=1.0", "llm.backoff_s=0.01", "llm.retries=2")
+        (result,) = lines(evolve("run", *setting, *patience, "budget.proposals=60", "--json"))
+        log = server_log(url)
+    assert result["status"] == "finished"
+    (listed,) = lines(evolve("runs", "--json"))
+    assert listed["cost_usd"] == pytest.approx(log["cost_usd"], abs=1e-9)
+    assert len(log["by_persona"]) > 5
+    assert lines(evolve("replay", "f", "--json"))[0]["identical"]
+
+
+def test_an_ensemble_runs_and_its_members_share_the_work_by_fallback(evolve: Command) -> None:
+    with model_server("http500") as broken, model_server("mutator") as url:
+        (result,) = lines(
+            evolve(
+                *("run", "problem=circle_packing", "params.n=4", "run=e", "llm=ensemble", "budget.proposals=12"),
+                *("llm.members.cheap.model=openai/a", "llm.members.strong.model=openai/b", "llm.each.retries=0"),
+                *("llm.each.input_usd_per_million=1.0", "llm.each.output_usd_per_million=2.0"),
+                *(f"+llm.members.cheap.api_base={broken}", f"+llm.members.strong.api_base={url}"),
+                *("llm.members.cheap.fallbacks=[strong]", *ONLY_MODEL, "--json"),
+            )
+        )
+        spent = server_log(url)["cost_usd"]
+    assert result["status"] == "finished"
+    (listed,) = lines(evolve("runs", "--json"))
+    assert listed["cost_usd"] == pytest.approx(spent, abs=1e-9) and spent > 0
+    assert lines(evolve("replay", "e", "--json"))[0]["identical"]

@@ -19,6 +19,7 @@ from evolve.domain.proposal import Message
 from evolve.errors import ProposalRejected
 from evolve.interfaces import Context, Draft, Job, LanguageModel, Operator, RunInfo, Store, Verdict
 from evolve.mutation.mix import OperatorMix
+from evolve.mutation.novelty import Novelty
 from evolve.search.controls import Greedy
 from evolve.store.holder import this_holder
 
@@ -99,6 +100,8 @@ def make_parts(
         seed=seed,
         search=Greedy(features=problem.features),
         operators=OperatorMix(operators, shares, keyless=model is None),
+        lessons=None,
+        novelty=Novelty(problem.language),
         model=model,
         executor=executor or InProcessExecutor(),
         budget=Budget(evaluations=evaluations, proposals=proposals, wall_s=None, cost_usd=cost_usd),

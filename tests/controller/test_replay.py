@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from evolve.controller.exhibits import Exhibits
 from evolve.controller.replay import Difference, Replay
 from evolve.controller.run import Parts, start_run
 from evolve.domain.problem import Problem
@@ -31,11 +32,9 @@ async def replayed(parts: Parts, store: KeptStore) -> Difference | None:
     return await Replay(
         store=store,
         run="r",
-        problem=parts.problem,
-        seed=parts.seed,
-        search=parts.search,
-        operators=parts.operators,
+        decisions=parts.decisions(Exhibits(store, "r", parts.problem)),
         model=parts.model,
+        novelty=parts.novelty,
     ).first_difference()
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.domain.tokens import estimate_tokens, shorten
+from evolve.domain.proposal import Message, Picture
+from evolve.domain.tokens import estimate_prompt_tokens, estimate_tokens, shorten
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("evolve/domain/blocks.py", "problems/bin_packing/problem.yaml", "DECISIONS.md", "infra/seccomp.json")
@@ -68,3 +69,11 @@ def test_a_letter_keeps_its_accent() -> None:
         head, _, tail = shorten(text, tokens).split("\n")
         assert head == "e\u0301" * (len(head) // 2)
         assert tail == "e\u0301" * (len(tail) // 2)
+
+
+def test_a_prompt_is_its_messages_and_pictures() -> None:
+    plain = [Message("system", "a few words"), Message("user", "and some more")]
+    words = sum(estimate_tokens(message.content) for message in plain)
+    assert estimate_prompt_tokens(plain) == words + 2 * 4
+    seen = [Message("user", "", (Picture("image/png", b"x"),))]
+    assert estimate_prompt_tokens(seen) == 1004

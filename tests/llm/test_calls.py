@@ -83,7 +83,7 @@ async def story(*happenings: Happening, **changed: object) -> tuple[str, Complet
     server, told = Server(happenings), Told()
     outcome: Completion | ModelError
     try:
-        outcome = await caller(server.send, **changed).complete(ASKED, told)
+        outcome = await caller(server.send, **changed).complete(ASKED, told)  # type: ignore[arg-type]
         assert outcome.cost_usd == told.cost_usd
     except ModelError as error:
         outcome = error

@@ -61,6 +61,9 @@ def test_any_word_or_number_or_sign_of_the_program_matters(language: str, place:
     [
         ("c", 's = "a // b";', 's = "a // c";'),
         ("c", 's = "a /* b"; t = "c */ d";', 's = "a /* b"; t = "e */ d";'),
+        ("c", 's = "a \\\n //b";', 's = "a \\\n //c";'),
+        ("c", "x = '//'; y = 1;", "x = '//'; y = 2;"),
+        ("lua", "s = 'a\\\n --b'", "s = 'a\\\n --c'"),
         ("c", "a + +b", "a ++b"),
         ("c", "int x", "intx"),
         ("cpp", 's = R"x(a // b)x";', 's = R"x(a // c)x";'),
@@ -92,3 +95,14 @@ def test_languages_that_are_not_known_are_left_as_they_are() -> None:
 def test_the_words_of_any_text_are_its_own(text: str, language: str) -> None:
     lines = re.sub("\r\n?", "\n", text)
     assert all(word in lines for word in plain_tokens(text, language) if not word.isspace())
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_texts_that_repeat_themselves_take_no_long_time(language: str) -> None:
+    """Time that grew with the square of the length would be minutes here."""
+    for piece in ("/*", '"\\', "'", "`", 'r#"', 'R"(', "[[", "--[[", '"""', "#/*", "${", "x"):
+        for width in (1, 100):
+            line = piece * width + "\n"
+            text = line * (50_000 // len(line))
+            words = plain_tokens(text, language)
+            assert sum(map(len, words)) <= len(text)

@@ -1,0 +1,165 @@
+"""What a run decides from: one fold over its attempts, for running, resuming and replaying alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from evolve.controller.exhibits import Exhibits, scored
+from evolve.controller.memory import Memory
+from evolve.domain.evaluation import Evaluation, Outcome, Scored
+from evolve.domain.problem import Problem
+from evolve.domain.program import Program
+from evolve.domain.proposal import Attempt, Lesson, LessonKind, Placement, Selected
+from evolve.interfaces import Context, Failure, LanguageModel, Operator, Search
+from evolve.mutation.lessons import Lessons
+from evolve.mutation.mix import Chooser
+
+CHOOSING, PROPOSING = 0, 1
+_DRAWN_BY: Final[Mapping[LessonKind, str]] = {LessonKind.INSIGHT: "distill", LessonKind.INSTRUCTION: "meta_prompt"}
+_FAILED: Final = frozenset({Outcome.CRASHED, Outcome.INVALID, Outcome.TIMED_OUT})
+
+
+def step_rng(seed: int, step: int, stream: int) -> np.random.Generator:
+    """Return the generator of one purpose of one step: the same whenever the step is done or redone."""
+    return np.random.default_rng((seed, step, stream))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt whose work is done but that nothing was told of.
+
+    ``program`` is None when it was rejected; then ``cause`` and ``detail`` say why. ``fatal`` means that
+    no other call of a model can succeed either.
+    """
+
+    selected: Selected
+    program: Program | None = None
+    evaluation: Evaluation | None = None
+    cause: str = ""
+    detail: str = ""
+    cost_usd: float = 0.0
+    lessons: Sequence[Lesson] = ()
+    fatal: bool = False
+
+    @staticmethod
+    def on_record(attempt: Attempt) -> Ended:
+        """Return a finished attempt of the store."""
+        finished = attempt.finished
+        return Ended(
+            attempt.selected,
+            attempt.program,
+            attempt.evaluation,
+            finished.cause,
+            finished.detail,
+            attempt.cost_usd,
+            attempt.lessons,
+        )
+
+
+class Decisions:
+    """Search, operators, lessons and memory of a run. Equal folds decide equally.
+
+    Args:
+        problem, seed: of the run.
+        search: which parents.
+        operators: who proposes, and which model is asked.
+        lessons: what prompts teach, or None in a run without a model.
+        memory: what prompts tell of earlier attempts.
+        exhibits: programs with their files.
+    """
+
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        seed: int,
+        search: Search,
+        operators: Chooser,
+        lessons: Lessons | None,
+        memory: Memory,
+        exhibits: Exhibits,
+    ) -> None:
+        self.told = 0
+        self.search = search
+        self.operators = operators
+        self._problem, self._seed = problem, seed
+        self._lessons, self._memory, self._exhibits = lessons, memory, exhibits
+
+    def next(self, step: int) -> Selected:
+        """Decide what a step is to try."""
+        rng = step_rng(self._seed, step, CHOOSING)
+        choice = self.search.ask(rng)
+        due = self._lessons.due(step) if self._lessons is not None else None
+        if due is not None:
+            arm = self.operators.arm(_DRAWN_BY[due], rng)
+            return Selected(step, choice, arm.operator, self.told, arm.model)
+        arm = self.operators.choose(rng)
+        asks = self._lessons is not None and self.operators.asks_model(arm.operator)
+        shown = self._lessons.choose(rng) if self._lessons is not None and asks else ()
+        return Selected(step, choice, arm.operator, self.told, arm.model, shown)
+
+    def operator(self, selected: Selected) -> Operator:
+        """Return the operator of an attempt."""
+        return self.operators.named(selected.operator)
+
+    def context(self, selected: Selected, model: LanguageModel | None) -> Context:
+        """Return what the operator of an attempt works from. Exact only before anything else is told."""
+        choice, operator = selected.choice, self.operator(selected)
+        context = Context(
+            step=selected.step,
+            problem=self._problem,
+            parent=self._exhibits.get(choice.parent, choice.island),
+            inspirations=[self._exhibits.get(other, choice.island) for other in choice.inspirations],
+            rng=step_rng(self._seed, selected.step, PROPOSING),
+            model=model,
+        )
+        if not operator.needs_model or self._lessons is None:
+            return context
+        drawn = {name: kind for kind, name in _DRAWN_BY.items()}.get(selected.operator)
+        return replace(
+            context,
+            failures=[self._with_files(failure) for failure in self._memory.failures(choice.parent)],
+            lineage=self._memory.lineage(choice.parent),
+            lessons=self._lessons.get(selected.lessons),
+            digest=self._memory.digest(self._lessons.standings(drawn)) if drawn is not None else None,
+        )
+
+    def tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
+        """Take in how an attempt ended; return what the search made of it."""
+        selected, program = ended.selected, ended.program
+        known = scored(
+            self._problem,
+            step=selected.step,
+            island=selected.choice.island,
+            operator=selected.operator,
+            program=program,
+            evaluation=ended.evaluation,
+            cost_usd=ended.cost_usd,
+            model=selected.model,
+            lessons=selected.lessons,
+        )
+        placement, cell = self.search.tell(known)
+        self.operators.observe(known, program)
+        if self._lessons is not None:
+            self._lessons.learn(ended.lessons)
+            self._lessons.observe(known)
+            self._memory.observe(
+                known,
+                parent=selected.choice.parent,
+                program=program,
+                evaluation=ended.evaluation,
+                cause=ended.cause,
+                detail=ended.detail,
+            )
+        self.told += 1
+        return known, placement, cell
+
+    def _with_files(self, failure: Failure) -> Failure:
+        """Add the files of a program that was judged and failed, for an operator that mends it."""
+        if failure.cause not in _FAILED:
+            return failure
+        return replace(failure, files=self._exhibits.files(failure.step))
