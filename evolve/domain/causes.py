@@ -25,11 +25,11 @@ class Cause(StrEnum):
     )
     TRUNCATED = "truncated", "The answer was cut off before its end."
     ANSWER_TOO_LONG = "answer_too_long", "The answer is longer than any program may be."
-    EMPTY_ANSWER = "empty_answer", "The model said nothing."
-    REFUSED = "refused", "The model declined."
+    REFUSED = "refused", "The model, or its provider's filter, declined to answer."
     DEGENERATE = "degenerate", "The answer fell into a loop."
-    ECHO = "echo", "The answer repeats the prompt."
+    ECHO = "echo", "The answer is the prompt given back."
     INTERRUPTED = "interrupted", "The run was cut off while an unusable answer was asked for again."
+    EMPTY_ANSWER = "empty_answer", "The model said nothing."
 
     # what the answer has to look like
     MALFORMED_PATCH = "malformed_patch", "The answer has no SEARCH/REPLACE block, or one that is not complete."
@@ -59,4 +59,10 @@ class Cause(StrEnum):
     UNPARSABLE = "unparsable", "The parent is not valid Python, so syntax operators cannot edit it."
 
     # not meant to become a program
+    NO_EVIDENCE = "no_evidence", "There were no attempts yet to draw lessons from."
+    NOTHING_NEW = "nothing_new", "The model found nothing new in the attempts."
+    NO_FINDINGS = "no_findings", "The answer has no finding in the form that was asked for."
+    NO_INSTRUCTION = "no_instruction", "The answer has no instruction in the form that was asked for."
+    UNFOUNDED = "unfounded", "What the answer says rests on attempts that were not shown."
+    UNSAFE_TEXT = "unsafe_text", "What the answer says is no plain prose, so no prompt may show it."
     LESSON = "lesson", "The attempt drew lessons instead of making a program."

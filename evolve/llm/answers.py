@@ -93,13 +93,13 @@ def ends_in_a_loop(text: str) -> bool:
 def _is_echo(request: Request, text: str) -> bool:
     """Whether a whole message of the prompt is in the text, or the text is how one begins.
 
-    Short messages are left out: an answer may well quote a sentence. An answer that is the program
+    Short messages are left out: an answer may well quote a sentence. So are earlier answers: one that
+    repeats itself is not an echo, and what is wrong with it is known. An answer that is the program
     of the prompt is not an echo: prompts say more than that.
     """
     for message in request.messages:
         asked = message.content.strip()
-        if len(asked) >= _LEAST_ECHO_CHARS and (
-            asked in text or (len(text) * 2 >= len(asked) and asked.startswith(text))
-        ):
+        told = message.role != "assistant" and len(asked) >= _LEAST_ECHO_CHARS
+        if told and (asked in text or (len(text) * 2 >= len(asked) and asked.startswith(text))):
             return True
     return False

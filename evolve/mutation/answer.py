@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Scored
@@ -20,19 +21,20 @@ from evolve.mutation.sections import Style
 
 _LONGEST_SUMMARY = 200
 MOST_REPAIRS = 2
-_FAULTS: Mapping[str, str] = {
-    Cause.TRUNCATED: "the answer was cut off after {tokens} tokens; raise llm.max_tokens.",
-    Cause.EMPTY_ANSWER: "the model said nothing (finish_reason {reason!r}).",
-    Cause.ANSWER_TOO_LONG: "the answer has {tokens} tokens.",
-    Cause.REFUSED: "the model declined (finish_reason {reason!r}): {text}",
-    Cause.DEGENERATE: "the answer fell into a loop: {text}",
-    Cause.ECHO: "the answer repeats the prompt.",
-    Cause.INTERRUPTED: "the run was cut off while an unusable answer was asked for again.",
-}
 _LONGEST_ANSWER = 1_000_000
 """Characters; five times the largest file. Reading more would keep the loop from its work."""
-_NOT_MENDED = frozenset(_FAULTS)
-"""Nothing can be learned from these; the model's client asks again where that may help."""
+_DETAILS: Mapping[str, str] = MappingProxyType(
+    {
+        Cause.TRUNCATED: "the answer was cut off after {tokens} tokens; raise llm.max_tokens.",
+        Cause.ANSWER_TOO_LONG: "the answer has {characters} characters.",
+        Cause.EMPTY_ANSWER: "the model said nothing (finish_reason {reason!r}).",
+        Cause.REFUSED: "the model declined (finish_reason {reason!r}): {text}",
+        Cause.DEGENERATE: "the answer fell into a loop: {text}",
+        Cause.ECHO: "the answer repeats the prompt.",
+        Cause.INTERRUPTED: "the run was cut off while an unusable answer was asked for again.",
+    }
+)
+"""Of answers in which there is nothing to read. The model's client asks again where that may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,11 @@ class Asker:
     async def draft(self, operator: str, style: Style, context: Context, prompt: Prompt) -> Draft:
         """Return the child. Raises ProposalRejected, ModelError, or ConfigurationError without a model."""
         for call in range(self._repairs + 1):
-            completion = await _complete(context, prompt.messages, call)
+            completion = await ask(context, prompt.messages, call)
             try:
-                check_complete(completion)
                 reading = read(completion.text, style, context)
             except ProposalRejected as rejection:
-                mended = self._mended(prompt, completion, rejection) if call < self._repairs else None
+                mended = self.prompt.mended(prompt, completion.text, rejection) if call < self._repairs else None
                 if mended is None:
                     raise
                 prompt = mended
@@ -109,35 +110,36 @@ class Asker:
         repaired = {"repairs": call} if call else {}
         return Draft(reading.files, {**detail, **repaired, **prompt.account()})
 
-    def _mended(self, prompt: Prompt, completion: Completion, rejection: ProposalRejected) -> Prompt | None:
-        if rejection.cause in _NOT_MENDED:
-            return None
-        return self.prompt.mended(prompt, completion.text, rejection)
 
+async def ask(context: Context, messages: Sequence[Message], call: int = 0) -> Completion:
+    """Send a prompt to the context's model; ``call`` is its number within the proposal.
 
-async def ask(context: Context, messages: Sequence[Message]) -> Completion:
-    """Return an answer that can be read. Raises ProposalRejected, ModelError, ConfigurationError without a model."""
-    completion = await _complete(context, messages, 0)
-    check_complete(completion)
+    Raises ModelError, ConfigurationError without a model, and ProposalRejected with the completion's
+    fault as cause when there is nothing to read.
+    """
+    if context.model is None:
+        raise ConfigurationError("This operator asks a model, and the run has none. Choose one with llm=single.")
+    completion = await context.model.complete(context.model.request(messages, call))
+    _check_complete(completion)
     return completion
 
 
-async def _complete(context: Context, messages: Sequence[Message], call: int) -> Completion:
-    if context.model is None:
-        raise ConfigurationError("This operator asks a model, and the run has none. Choose one with llm=single.")
-    return await context.model.complete(context.model.request(messages, call))
-
-
-def check_complete(completion: Completion) -> None:
-    """Raise ProposalRejected for an answer that cannot be read at all."""
-    facts = {"tokens": completion.completion_tokens, "reason": completion.finish_reason}
-    fault = completion.fault or _fault(completion)
+def _check_complete(completion: Completion) -> None:
+    """Raise ProposalRejected with the fault of an answer in which there is nothing to read."""
+    fault = _fault(completion)
     if fault:
-        words = _FAULTS.get(fault, "{text}")
-        raise ProposalRejected(Cause(fault), words.format(text=one_line(completion.text)[:_LONGEST_SUMMARY], **facts))
+        facts = {
+            "tokens": completion.completion_tokens,
+            "characters": len(completion.text),
+            "reason": completion.finish_reason,
+            "text": one_line(completion.text[:_LONGEST_SUMMARY]),
+        }
+        raise ProposalRejected(fault, _DETAILS.get(fault, "{text}").format_map(facts))
 
 
 def _fault(completion: Completion) -> str:
+    if completion.fault:
+        return completion.fault
     if completion.finish_reason == "length":
         return Cause.TRUNCATED
     if len(completion.text) > _LONGEST_ANSWER:

@@ -16,13 +16,13 @@ from evolve.arguments import at_least, check_value
 from evolve.domain.blocks import has_markers
 from evolve.domain.causes import Cause
 from evolve.domain.proposal import Message, Picture
-from evolve.domain.tokens import estimate_tokens, shorten
+from evolve.domain.tokens import TOKENS_PER_MESSAGE, TOKENS_PER_PICTURE, estimate_tokens, shorten
 from evolve.errors import ConfigurationError, ProposalRejected, nearest
-from evolve.interfaces import Context, Exhibit
+from evolve.interfaces import Context, Exhibit, LanguageModel
 from evolve.mutation.context_files import ContextFiles
 from evolve.mutation.fences import fence_for
 from evolve.mutation.patch import marker_width
-from evolve.mutation.pictures import chosen_pictures, picture_tokens
+from evolve.mutation.pictures import chosen_pictures
 from evolve.mutation.quoting import notes, plain
 from evolve.mutation.sections import SECTIONS, Cut, Scene, Section, Style
 from evolve.mutation.templating import Templates
@@ -34,6 +34,8 @@ _SHORTENED_FIRST = (
     "artifacts", "context", "inspirations", "digest", "lineage", "failures", "insights", "feedback", "instruction",
     "problem",
 )  # fmt: skip
+_SHARE_OF_WINDOW = 0.85
+"""Of what a model reads at once: estimates may be that far below what it counts."""
 _SMALLEST_TEXT = 8
 _REASON_TOKENS = 300
 _LONGEST_ANSWER = 10_000
@@ -47,6 +49,7 @@ class Prompt:
     Args:
         messages: what is sent.
         tokens: about how long they are, pictures included.
+        limit: how long they may be, None where nothing is known.
         shortened: sections that are not shown in full, in alphabetical order.
         squeezed: those that were shortened for the limit on the whole prompt.
         over_budget: sections that are longer than their budget because they are never cut.
@@ -55,6 +58,7 @@ class Prompt:
 
     messages: tuple[Message, ...]
     tokens: int
+    limit: int | None = None
     shortened: tuple[str, ...] = ()
     squeezed: tuple[str, ...] = ()
     over_budget: tuple[str, ...] = ()
@@ -97,10 +101,11 @@ class PromptBuilder:
     Args:
         template_dir: folder whose templates replace the bundled ones of the same path.
         sections: name -> tokens it may have, 0 to leave it out, None (as for those not named) for no limit.
-        max_prompt_tokens: of the whole prompt; sections are shortened to keep to it. None for no limit.
+        max_prompt_tokens: of the whole prompt; sections are shortened to keep to it, and to what the model
+            reads at once if that is known. None for no other limit.
         max_inspirations: how many other programs are shown.
         context_files: texts to show pages of; paths from the problem's folder, or absolute.
-        pictures: ``auto`` attaches the parent's PNG artifacts, ``off`` none.
+        pictures: ``auto`` attaches the parent's PNG artifacts where the model sees, ``off`` none.
         max_pictures: how many.
         max_picture_bytes: larger ones are left out.
         variants: whether a variant of each template is drawn, where there are some.
@@ -145,8 +150,9 @@ class PromptBuilder:
         drawing = _Drawing(self._templates, self._names(scene), _values(scene))
         parts = {name: self._fitted(drawing, name, scene, self._budgets.get(name)) for name in SECTIONS}
         shown = self._shown_pictures(scene, parts)
-        total = sum(part.tokens for part in parts.values()) + sum(map(picture_tokens, shown))
-        bounded = self._bounded(drawing, scene, parts, total)
+        total = 2 * TOKENS_PER_MESSAGE + TOKENS_PER_PICTURE * len(shown) + sum(part.tokens for part in parts.values())
+        limit = self._limit(context.model)
+        bounded = self._bounded(drawing, scene, parts, total, limit)
         squeezed = [name for name in SECTIONS if bounded[name] is not parts[name]]
         total -= sum(parts[name].tokens - bounded[name].tokens for name in squeezed)
         parts = bounded
@@ -154,6 +160,7 @@ class PromptBuilder:
         return Prompt(
             messages=(Message("system", system), Message("user", user, shown)),
             tokens=total,
+            limit=limit,
             shortened=tuple(sorted(name for name, part in parts.items() if part.cut)),
             squeezed=tuple(sorted(squeezed)),
             over_budget=tuple(sorted(name for name, part in parts.items() if self._over_budget(name, part))),
@@ -167,10 +174,18 @@ class PromptBuilder:
             if shows_context
             else []
         )
-        most = self._max_pictures if self._shows("pictures", style) else 0
+        sees = context.model is not None and context.model.sees
+        most = self._max_pictures if sees and self._shows("pictures", style) else 0
         pictures = chosen_pictures(context.parent.evaluation.artifacts, most, self._max_picture_bytes)
         parent = parent_view(context.problem, context.parent)
         return Scene(context, style, parent, pages, pictures, partner, self._max_inspirations)
+
+    def _limit(self, model: LanguageModel | None) -> int | None:
+        """Return the configured limit or the model's, whichever is lower; less a margin, since tokens are estimated."""
+        known = [self._max_prompt_tokens]
+        if model is not None and model.context_tokens is not None:
+            known.append(int(model.context_tokens * _SHARE_OF_WINDOW))
+        return min((limit for limit in known if limit is not None), default=None)
 
     def _shows(self, name: str, style: Style) -> bool:
         return name in style.sections and self._budgets.get(name) != 0
@@ -206,9 +221,11 @@ class PromptBuilder:
         shorter = _with_fewer_items(drawing, name, scene, budget, part)
         return replace(shorter or _with_shorter_texts(drawing, name, scene, budget), cut=True)
 
-    def _bounded(self, drawing: _Drawing, scene: Scene, parts: Mapping[str, _Part], total: int) -> dict[str, _Part]:
+    def _bounded(
+        self, drawing: _Drawing, scene: Scene, parts: Mapping[str, _Part], total: int, limit: int | None
+    ) -> dict[str, _Part]:
         """Return the sections, shortened so that the prompt keeps to its limit. Raises ProposalRejected."""
-        limit, bounded = self._max_prompt_tokens, dict(parts)
+        bounded = dict(parts)
         for name in _SHORTENED_FIRST:
             before = bounded[name].tokens
             if limit is None or total <= limit:
@@ -231,20 +248,20 @@ class PromptBuilder:
         reason = notes(shorten(rejection.detail, _REASON_TOKENS))
         values = {"cause": Cause(rejection.cause), "reason": reason, "fence": fence_for(reason)}
         asked = self._templates.render("tasks/mend.j2", values)
-        shown = plain(shorten(answer, self._room_for_answer(prompt.tokens + estimate_tokens(asked))))
+        shown = plain(shorten(answer, self._room_for_answer(prompt, estimate_tokens(asked))))
         if not shown.strip():
             return None
         tokens = prompt.tokens + estimate_tokens(asked) + estimate_tokens(shown)
         messages = (*prompt.messages, Message("assistant", shown), Message("user", asked))
         return replace(prompt, messages=messages, tokens=tokens)
 
-    def _room_for_answer(self, taken: int) -> int:
+    def _room_for_answer(self, prompt: Prompt, asked: int) -> int:
         rooms = [_LONGEST_ANSWER]
         budget = self._budgets.get(ANSWER)
         if budget is not None:
             rooms.append(budget)
-        if self._max_prompt_tokens is not None:
-            rooms.append(self._max_prompt_tokens - taken)
+        if prompt.limit is not None:
+            rooms.append(prompt.limit - prompt.tokens - asked - 2 * TOKENS_PER_MESSAGE)
         return min(rooms)
 
 

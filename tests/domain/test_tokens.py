@@ -31,6 +31,11 @@ def test_nothing_costs_nothing_and_anything_costs_something() -> None:
     assert estimate_tokens(" ") == 1
 
 
+def test_of_a_long_text_pieces_are_enough() -> None:
+    text = (ROOT / "evolve/domain/blocks.py").read_text()
+    assert estimate_tokens(text * 100) == pytest.approx(100 * estimate_tokens(text), rel=0.1)
+
+
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_two_texts_cost_about_what_they_cost_together(left: str, right: str) -> None:
     apart = estimate_tokens(left) + estimate_tokens(right)

