@@ -80,7 +80,7 @@ def test_failures_lineage_and_lessons_are_there_with_what_they_did() -> None:
     assert '- diff, crashed: "Sort by size."; "IndexError: line 3"' in text
     assert '- "Larger corners.": sum_radii 2.0 -> 2.1666666666666665' in text
     assert "seconds -0.25" not in text
-    assert '- "Corners matter." (confidence 0.75, from 2 programs)' in text
+    assert '- "Corners matter." (confidence 0.75, 2 programs)' in text
     assert "Think of borders." not in text
     assert "Advice for this attempt: Think of borders." in system(default_prompt(), {"main.py": PACKING}, **scene)
 
@@ -201,7 +201,7 @@ def test_a_section_over_its_budget_shows_fewer_items_then_less_of_them_and_says_
         prompt = default_prompt(sections={"failures": budget}).prompt(DIFF, scene)
         text = prompt.messages[1].content
         shown = text.count("- diff, ")
-        assert f"({20 - shown} earlier ones left out)" in text or not shown
+        assert f"({20 - shown} earlier left out)" in text or not shown
         assert "failures" in prompt.shortened
         assert prompt.account()["shortened"] == list(prompt.shortened)
 
