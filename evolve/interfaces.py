@@ -17,8 +17,8 @@ Store              store.sql, store.memory                     blocking; called 
 Search             search.islands, search.controls             pure: no clock, no I/O
 Archive            search.grid                                 pure
 LanguageModel      llm.litellm_model, .ensemble, .scripted     async
-Operator           mutation.syntax, .tune, .diff, .rewrite     async; state only through observe
-Sandbox            evaluation.process_sandbox                  async
+Operator           mutation.syntax, .tune, .diff, ...          async; state only through observe
+Sandbox            evaluation.process_sandbox, .docker_sandbox async
 Executor           controller.local_executor                   async
 =================  ==========================================  =================================
 
