@@ -177,12 +177,12 @@ class Engine:
         self._connection: docker.DockerClient | None = None
 
     def client(self) -> docker.DockerClient:
-        """Return the SDK's client; connects at the first call."""
-        if self._connection is None:
-            import docker
+        """Return the SDK's client, which connects anew for a call whenever the engine was away."""
+        import docker
 
-            with _explained("The container engine does not answer"):
-                _knock(os.environ.get("DOCKER_HOST") or _DEFAULT_ADDRESS)
+        with _explained("The container engine does not answer"):
+            _knock(os.environ.get("DOCKER_HOST") or _DEFAULT_ADDRESS)
+            if self._connection is None:
                 self._connection = docker.from_env(timeout=_CALL_SECONDS)
         return self._connection
 
