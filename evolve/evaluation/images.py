@@ -72,7 +72,7 @@ class ImageInfo:
 
 
 def connect() -> docker.DockerClient:
-    """Return a client of the engine that DOCKER_HOST or the current context names. Raises ConfigurationError."""
+    """Return a client of the engine at the address of DOCKER_HOST, or at the usual one. Raises ConfigurationError."""
     try:
         client = docker.from_env()
     except ENGINE_ERRORS as error:
