@@ -6,7 +6,7 @@ import csv
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,9 +20,12 @@ from evolve.cli.options import as_json, evaluation_data, json_option, run_argume
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.proposal import Attempt
-from evolve.errors import StoreError
+from evolve.errors import NotFound, StoreError
 from evolve.interfaces import RunInfo, Store
+from evolve.llm.requests import request_hash
 from evolve.terminal import facts_table, program_diff, table_of
+
+_View = Callable[[Mapping[str, Any]], None]
 
 
 @click.command()
@@ -47,18 +50,18 @@ def runs(store: str, json_: bool) -> None:
 
 @click.command()
 @run_argument
-@click.argument("program", required=False, type=int)
+@click.argument("step", required=False, type=int)
 @store_option
 @json_option
-def show(run: str, program: int | None, store: str, json_: bool) -> None:
-    """Show how RUN went, or what is on record of its PROGRAM (a step number)."""
+def show(run: str, step: int | None, store: str, json_: bool) -> None:
+    """Show how RUN went, or what is on record of its attempt STEP: program, scores, and what models were asked."""
     info = wiring.find_run(store, run)
     with _opened(store) as opened:
-        data = _run_data(opened, info) if program is None else _program_data(opened, info, program)
+        data, view = _shown_run(opened, info) if step is None else _shown_attempt(opened, info, step)
     if json_:
         click.echo(as_json(data))
     else:
-        (_print_run if program is None else _print_program)(data)
+        view(data)
 
 
 @click.command()
@@ -185,6 +188,19 @@ def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
     }
 
 
+def _shown_run(store: Store, info: RunInfo) -> tuple[dict[str, object], _View]:
+    """Return a run, and what prints it."""
+    return _run_data(store, info), _print_run
+
+
+def _shown_attempt(store: Store, info: RunInfo, step: int) -> tuple[dict[str, object], _View]:
+    """Return an attempt, and what prints it. Raises NotFound."""
+    try:
+        return _program_data(store, info, step), _print_program
+    except NotFound:
+        return _barren_data(store, info, step), _print_barren
+
+
 def _program_data(store: Store, info: RunInfo, step: int) -> dict[str, object]:
     program = store.program(info.id, step)
     lineage = [step]
@@ -193,15 +209,6 @@ def _program_data(store: Store, info: RunInfo, step: int) -> dict[str, object]:
         ancestor = store.program(info.id, ancestor.parents[0])
         lineage.append(ancestor.step)
     parent = store.program(info.id, program.parents[0]).files if program.parents else {}
-    calls = [
-        {
-            "model": request.model,
-            "prompt": [{"role": message.role, "content": message.content} for message in request.messages],
-            "answer": completion.text if completion is not None else None,
-            "cost_usd": completion.cost_usd if completion is not None else None,
-        }
-        for request, completion in store.requests(info.id, step)
-    ]
     return {
         "run": info.id,
         "step": step,
@@ -213,8 +220,50 @@ def _program_data(store: Store, info: RunInfo, step: int) -> dict[str, object]:
         ],
         "diff_to_parent": program_diff(parent, program.files),
         "files": dict(program.files),
-        "calls": calls,
+        "calls": _calls(store, info, step),
     }
+
+
+def _barren_data(store: Store, info: RunInfo, step: int) -> dict[str, object]:
+    """Return an attempt that made no program. Raises NotFound."""
+    found = [attempt for attempt in store.history(info.id) if attempt.selected.step == step]
+    if not found:
+        raise NotFound(f"Run {info.id!r} has no finished attempt {step}.")
+    lessons = [{"kind": str(lesson.kind), "text": lesson.text} for lesson in found[0].lessons]
+    return {"run": info.id, **_attempt_row(found[0]), "lessons": lessons, "calls": _calls(store, info, step)}
+
+
+def _calls(store: Store, info: RunInfo, step: int) -> list[dict[str, object]]:
+    """Return what an attempt asked models, what became of each call, and what it cost."""
+    calls = []
+    told = store.calls(info.id, step)
+    for request, completion in store.requests(info.id, step):
+        key = request_hash(request)
+        states = [
+            {"at": at, "state": str(one.state), "model": one.model, "detail": one.detail, "cost_usd": one.cost_usd}
+            for at, one in told
+            if one.request_hash == key
+        ]
+        call: dict[str, object] = {
+            "model": request.model,
+            "prompt": [{"role": message.role, "content": message.content} for message in request.messages],
+            "answer": None,
+            "cost_usd": None,
+            "states": states,
+        }
+        if completion is not None:
+            call |= {
+                "answer": completion.text,
+                "answered_by": completion.model,
+                "fault": completion.fault,
+                "finish_reason": completion.finish_reason,
+                "prompt_tokens": completion.prompt_tokens,
+                "completion_tokens": completion.completion_tokens,
+                "cost_usd": completion.cost_usd,
+                "seconds": completion.seconds,
+            }
+        calls.append(call)
+    return calls
 
 
 def _attempt_row(attempt: Attempt) -> dict[str, object]:
@@ -284,15 +333,31 @@ def _print_program(data: Mapping[str, Any]) -> None:
     console.print()
     console.print(table_of(rows, ("stage", "outcome", "seconds", "metrics", "feedback")))
     console.print()
-    for call in data["calls"]:
-        cost = "unanswered" if call["answer"] is None else f"${call['cost_usd']:.4f}"
-        console.print(f"asked {call['model']} ({cost}); `--json` prints prompt and answer", highlight=False)
+    _print_calls(console, data["calls"])
     text = data["diff_to_parent"]
     if data["parents"] and text:
         console.print("beside its parent:", Syntax(text, "diff", background_color="default"), sep="\n")
     elif not data["parents"]:
         for path, content in data["files"].items():
             console.print(f"{path}:\n{content}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_barren(data: Mapping[str, Any]) -> None:
+    console = Console()
+    names = ("run", "step", "operator", "parent", "outcome", "cause", "detail", "cost_usd")
+    console.print(facts_table({name: data[name] for name in names}))
+    for lesson in data["lessons"]:
+        console.print(f"{lesson['kind']}: {lesson['text']}", highlight=False, markup=False)
+    console.print()
+    _print_calls(console, data["calls"])
+
+
+def _print_calls(console: Console, calls: Sequence[Mapping[str, Any]]) -> None:
+    for call in calls:
+        cost = "unanswered" if call["answer"] is None else f"${call['cost_usd']:.4f}"
+        states = " > ".join(state["state"] for state in call["states"])
+        line = f"asked {call['model']} ({cost}): {states}; `--json` prints prompt, answer and each state"
+        console.print(line, highlight=False, markup=False)
 
 
 def _in_lines(metrics: Mapping[str, float]) -> str:

@@ -234,7 +234,7 @@ def test_a_finished_run_is_not_resumed_without_a_larger_budget(evolve: Command) 
     evolve("run", "problem=circle_packing", "params.n=3", "run=one", *FEW)
     assert "evolve resume one budget.evaluations=8" in refused(evolve("resume", "one"))
     assert "is a run 'one' already" in refused(evolve("run", "problem=circle_packing", "run=one", *FEW))
-    assert "Step 99 made no program" in refused(evolve("show", "one", "99"))
+    assert "has no finished attempt 99" in refused(evolve("show", "one", "99"))
     assert "Check the path" in refused(evolve("best", "one", "--out", "/proc/x"))
     assert lines(evolve("resume", "one", "budget.evaluations=6", "--json"))[0]["status"] == "finished"
 

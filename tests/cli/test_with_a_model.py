@@ -37,6 +37,15 @@ def test_a_run_with_a_model_is_on_record_to_the_cent_and_replays(evolve: Command
     prompt = program["calls"][0]["prompt"][-1]["content"]
     assert "sum_radii" in prompt and "EVOLVE-BLOCK-START" in prompt
     assert "SEARCH" in program["calls"][0]["answer"]
+    assert [state["state"] for state in program["calls"][0]["states"]] == ["sent", "answered", "validated"]
+    assert sum(state["cost_usd"] for state in program["calls"][0]["states"]) == program["calls"][0]["cost_usd"] > 0
+    rows = lines(evolve("export", "m", "--no-files"))
+    cut = next(row["step"] for row in rows if row["cause"] == "truncated")
+    barren = lines(evolve("show", "m", str(cut), "--json"))[0]
+    assert barren["cause"] == "truncated" and barren["calls"][0]["fault"] == "truncated"
+    shown = evolve("show", "m", str(cut))
+    assert "sent > answered" in shown.stdout and "truncated" in shown.stdout
+    assert "no finished attempt 999" in evolve("show", "m", "999").stderr
     assert lines(evolve("replay", "m", "--json"))[0]["identical"]
 
 
