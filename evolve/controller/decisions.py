@@ -13,13 +13,15 @@ from evolve.controller.memory import Memory
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import Program
-from evolve.domain.proposal import Attempt, Lesson, LessonKind, Placement, Selected
-from evolve.interfaces import Context, Failure, LanguageModel, Operator, Search
+from evolve.domain.proposal import Attempt, Choice, Lesson, LessonKind, Placement, Selected
+from evolve.interfaces import Arm, Context, Failure, LanguageModel, Operator, Search
+from evolve.mutation.answer import ModelOperator
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
 
 CHOOSING, PROPOSING = 0, 1
 _DRAWN_BY: Final[Mapping[LessonKind, str]] = {LessonKind.INSIGHT: "distill", LessonKind.INSTRUCTION: "meta_prompt"}
+_DRAWS: Final = 8
 _FAILED: Final = frozenset({Outcome.CRASHED, Outcome.INVALID, Outcome.TIMED_OUT})
 
 
@@ -97,10 +99,25 @@ class Decisions:
         if due is not None:
             arm = self.operators.arm(_DRAWN_BY[due], rng)
             return Selected(step, choice, arm.operator, self.told, arm.model)
-        arm = self.operators.choose(rng)
+        arm = self._drawn(choice, rng)
         asks = self._lessons is not None and self.operators.asks_model(arm.operator)
         shown = self._lessons.choose(rng) if self._lessons is not None and asks else ()
         return Selected(step, choice, arm.operator, self.told, arm.model, shown)
+
+    def _drawn(self, choice: Choice, rng: np.random.Generator) -> Arm:
+        """Draw an operator that has something to work on, if one comes up soon."""
+        for _ in range(_DRAWS):
+            arm = self.operators.choose(rng)
+            if self._has_material(self.operators.named(arm.operator), choice):
+                break
+        return arm
+
+    def _has_material(self, operator: Operator, choice: Choice) -> bool:
+        if not isinstance(operator, ModelOperator):
+            return True
+        if operator.needs_inspirations and not choice.inspirations:
+            return False
+        return not operator.needs_failures or any(f.cause in _FAILED for f in self._memory.failures(choice.parent))
 
     def operator(self, selected: Selected) -> Operator:
         """Return the operator of an attempt."""

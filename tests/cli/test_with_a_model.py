@@ -70,8 +70,6 @@ def test_a_model_that_answers_nonsense_costs_attempts_not_the_run(evolve: Comman
     assert sum(causes.values()) == 24 and set(causes) <= {
         "malformed_patch",
         "no_code",
-        "no_partner",
-        "nothing_to_repair",
         "no_findings",
         "nothing_new",
         "no_evidence",
