@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -126,13 +127,11 @@ def _image_error(config: Config, say: Callable[[str], None]) -> str:
     settings = config["sandbox"]
     if "base_image" not in settings or settings["image"] is not None:
         return ""
-    engine = docker_engine.Engine()
     try:
-        engine.image_of(load_problem(config["problem"], config["params"]), settings["base_image"], say)
+        with closing(docker_engine.Engine()) as engine:
+            engine.image_of(load_problem(config["problem"], config["params"]), settings["base_image"], say)
     except SandboxUnavailable as error:
         return str(error)
-    finally:
-        engine.close()
     return ""
 
 

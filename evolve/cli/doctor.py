@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -125,11 +126,8 @@ def _sandbox(kind: str) -> list[Finding]:
 
 
 def _has_image(problem: Problem, base_image: str) -> bool:
-    engine = docker_engine.Engine()
-    try:
+    with closing(docker_engine.Engine()) as engine:
         return engine.has_image(problem, base_image)
-    finally:
-        engine.close()
 
 
 def _leftovers(clean: bool) -> list[Finding]:

@@ -41,6 +41,11 @@ def finish_without_waiting(work: Coroutine[Any, Any, Draft]) -> Draft:
     raise EvolveError("An operator with needs_model=False waited for something; only operators with a model may.")
 
 
+def asked_model(model: LanguageModel | None, selected: Selected) -> LanguageModel | None:
+    """Return who is asked in an attempt: the member that was chosen, or the run's only model."""
+    return model.member(selected.model) if isinstance(model, Ensemble) and selected.model else model
+
+
 class Attempts:
     """Turns choices into verdicts, several at a time.
 
@@ -115,9 +120,7 @@ class Attempts:
 
     def _recorded(self, selected: Selected, on_record: OnRecord) -> RecordedModel | None:
         """Return the model of an attempt, whose calls are recorded and counted."""
-        model = self._model
-        if isinstance(model, Ensemble) and selected.model:
-            model = model.member(selected.model)
+        model = asked_model(self._model, selected)
         if model is None:
             return None
         recorded = RecordedModel(model, self._journal, selected.step, on_record)

@@ -136,10 +136,13 @@ class Decisions:
         )
         if not operator.needs_model or self._lessons is None:
             return context
+        failures = self._memory.failures(choice.parent)
+        if isinstance(operator, ModelOperator) and operator.needs_failures:
+            failures = [self._with_files(failure) for failure in failures]
         drawn = {name: kind for kind, name in _DRAWN_BY.items()}.get(selected.operator)
         return replace(
             context,
-            failures=[self._with_files(failure) for failure in self._memory.failures(choice.parent)],
+            failures=failures,
             lineage=self._memory.lineage(choice.parent),
             lessons=self._lessons.get(selected.lessons),
             digest=self._memory.digest(self._lessons.standings(drawn)) if drawn is not None else None,

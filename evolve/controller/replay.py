@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evolve.controller.attempt import MARK, MODEL_ERROR
+from evolve.controller.attempt import MARK, MODEL_ERROR, asked_model
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.fork import forked_attempts
 from evolve.domain.causes import Cause
@@ -17,7 +17,6 @@ from evolve.domain.program import SEED_STEP, fingerprint
 from evolve.domain.proposal import Attempt, Completion, Message, Request, Selected
 from evolve.errors import ModelError, ProposalRejected
 from evolve.interfaces import Draft, LanguageModel, Report, Store, tell_nobody
-from evolve.llm.ensemble import Ensemble
 from evolve.llm.requests import request_hash
 from evolve.mutation.novelty import Mark, Novelty
 
@@ -146,9 +145,7 @@ class Replay:
         return None
 
     def _on_record(self, selected: Selected) -> LanguageModel | None:
-        model = self._model
-        if isinstance(model, Ensemble) and selected.model:
-            model = model.member(selected.model)
+        model = asked_model(self._model, selected)
         if model is None:
             return None
         calls = self._store.requests(self._run, selected.step)

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +33,9 @@ class Leftovers:
         """Remove all of it. Raises SandboxUnavailable."""
         for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
-        engine = docker_engine.Engine()
-        try:
+        with closing(docker_engine.Engine()) as engine:
             for name in self.containers:
                 engine.remove(name)
-        finally:
-            engine.close()
 
 
 def find_leftovers() -> Leftovers:
@@ -48,11 +46,8 @@ def find_leftovers() -> Leftovers:
 def _containers() -> list[str]:
     if not docker_engine.answers():
         return []
-    engine = docker_engine.Engine()
-    try:
+    with closing(docker_engine.Engine()) as engine:
         return engine.abandoned()
-    finally:
-        engine.close()
 
 
 def _folders() -> list[Path]:

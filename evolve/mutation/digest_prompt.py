@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evolve.domain.objective import Direction
 from evolve.domain.problem import Problem
 from evolve.domain.proposal import Message
-from evolve.errors import ConfigurationError
 from evolve.interfaces import Change, Digest, Standing
 from evolve.mutation.fences import fence_for
-
-if TYPE_CHECKING:
-    import jinja2
-
-_BUNDLED = Path(__file__).parent / "templates"
+from evolve.mutation.templating import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +44,7 @@ class DigestPrompt:
     """
 
     def __init__(self, template_dir: Path | str | None = None) -> None:
-        if template_dir is not None and not Path(template_dir).is_dir():
-            raise ConfigurationError(f"template_dir: there is no folder {template_dir}.")
-        self._folders = [_BUNDLED] if template_dir is None else [Path(template_dir), _BUNDLED]
-        self._environment: jinja2.Environment | None = None
+        self._templates = Templates(None if template_dir is None else Path(template_dir))
 
     def messages(
         self, kind: str, problem: Problem, digest: Digest, standings: Sequence[Standing], *, most: int, longest: int
@@ -69,26 +60,8 @@ class DigestPrompt:
             "most": most,
             "longest": longest,
         }
-        system, user = self._render("digest_system.j2", values), self._render(f"{kind}.j2", values)
+        system, user = (self._templates.render(name, values) for name in ("digest_system.j2", f"{kind}.j2"))
         return Message("system", system), Message("user", user)
-
-    def _render(self, name: str, values: Mapping[str, object]) -> str:
-        import jinja2
-
-        if self._environment is None:
-            self._environment = jinja2.Environment(
-                loader=jinja2.FileSystemLoader(self._folders),
-                undefined=jinja2.StrictUndefined,
-                autoescape=False,
-                trim_blocks=True,
-                lstrip_blocks=True,
-            )
-        try:
-            return self._environment.get_template(name).render(values).strip()
-        except jinja2.TemplateSyntaxError as error:
-            raise ConfigurationError(f"Template {error.filename}, line {error.lineno}: {error.message}.") from error
-        except jinja2.TemplateError as error:
-            raise ConfigurationError(f"Template {name}: {error}. Known names: {', '.join(sorted(values))}.") from error
 
 
 def _goal(name: str, direction: Direction) -> str:
