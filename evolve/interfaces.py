@@ -14,8 +14,8 @@ the state of search and operators is a fold over it, so resuming is replaying.
 Protocol           implementations                             may it wait, does it have effects?
 =================  ==========================================  =================================
 Store              store.sql, store.memory                     blocking; called from one thread
-Search             search.islands, search.controls             pure: no clock, no I/O
-Archive            search.grid                                 pure
+Search             search.islands, .controls, .trials, ...     pure: no clock, no I/O
+Archive            search.grid, .pareto, .cvt, ...            pure
 LanguageModel      llm.litellm_model, .ensemble, .scripted     async
 Operator           mutation.syntax, .tune, .diff, ...          async; state only through observe
 Sandbox            evaluation.process_sandbox, .docker_sandbox async
@@ -154,13 +154,16 @@ class Store(Protocol):
 
 # ── the decisions ─────────────────────────────────────────────────────────────────────────────
 class Archive(Protocol):
-    """Keeps the programs worth breeding from."""
+    """Keeps the programs worth breeding from. Every one is offered once; none is offered again."""
 
     def add(self, scored: Scored) -> tuple[Placement, str]:
-        """Offer a VALID program; return what became of it and the name of its cell."""
+        """Offer a VALID program; return what became of it and the name of its cell (``""`` without a place)."""
 
     def elites(self) -> Sequence[Scored]:
-        """Return its members in a stable order."""
+        """Return its members in a stable order; a program that holds several cells comes once."""
+
+    def __len__(self) -> int:
+        """Number of members, without making a list of them."""
 
 
 class Search(Protocol):
@@ -171,10 +174,18 @@ class Search(Protocol):
     """
 
     def ask(self, rng: np.random.Generator) -> Choice:
-        """Choose a parent, its inspirations and an island. Needs at least the seed to be told."""
+        """Choose a parent, its inspirations and an island. Needs at least the seed to be told.
+
+        A choice that ``wants`` RESCORE asks for another evaluation of the parent; any other wish is
+        for an operator and is granted where the run has one with something to work on.
+        """
 
     def tell(self, scored: Scored) -> tuple[Placement, str]:
-        """Learn how an attempt ended (failures too); return its placement and cell."""
+        """Learn how an attempt ended (failures too); return its placement and cell.
+
+        Only ``search.trials`` learns from programs that were judged again (``Scored.rescored``); it
+        stands before every other search, which is never told of them.
+        """
 
     def best(self) -> Scored | None:
         """Return the best VALID program by the objectives in order, or None."""

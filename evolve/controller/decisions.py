@@ -105,7 +105,9 @@ class Decisions:
         return Selected(step, choice, arm.operator, self.told, arm.model, shown)
 
     def _drawn(self, choice: Choice, rng: np.random.Generator) -> Arm:
-        """Draw an operator that has something to work on, if one comes up soon."""
+        """Return whom the search asks for, else draw one that has something to work on, if one comes up soon."""
+        if choice.wants in self.operators.names and self._has_material(self.operators.named(choice.wants), choice):
+            return self.operators.arm(choice.wants, rng)
         for _ in range(_DRAWS):
             arm = self.operators.choose(rng)
             if self._has_material(self.operators.named(arm.operator), choice):

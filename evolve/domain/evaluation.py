@@ -69,6 +69,12 @@ class Scored:
         seconds: evaluation time.
         model: name of the member of the ensemble that was asked; empty for none.
         lessons: ids of the lessons its prompt showed.
+        violation: by how much declared constraints are broken; 0 when all hold. One that breaks
+            them less is better whatever the gains.
+        shape: what the program's text looks like, one number per entry of
+            ``domain.shape.SHAPE_NAMES``; empty unless VALID.
+        rescored: step of the program that was judged again; then ``gains`` are those of this repeat
+            alone, and there is no new program.
     """
 
     step: int
@@ -83,6 +89,9 @@ class Scored:
     seconds: float = 0.0
     model: str = ""
     lessons: tuple[int, ...] = ()
+    violation: float = 0.0
+    shape: tuple[float, ...] = ()
+    rescored: int | None = None
 
     @property
     def valid(self) -> bool:

@@ -11,8 +11,9 @@ begins, so that a crash loses only work in flight::
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
@@ -30,11 +31,20 @@ class Placement(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the search decided for the next attempt."""
+    """What the search decided for the next attempt.
+
+    ``wants`` names the operator that the search asks for, empty for any. It is a wish: who really
+    proposes is on record with the attempt, so the wish is not.
+    """
 
     parent: int
     inspirations: tuple[int, ...]
     island: int
+    wants: str = field(default="", compare=False)
+
+
+RESCORE: Final = "rescore"
+"""The operator that makes nothing: the parent's program is judged again on the last stage."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class Arms:
                 "set llm=MODEL, or give 'syntax' or 'tune' a weight" if keyless else "give one of them a weight above 0"
             )
             raise ConfigurationError(f"No operator is left to make proposals with: {hint}.")
+        self.names = frozenset(o.name for o in operators if not (keyless and o.needs_model))
         total = sum(weights[operator.name] for operator in usable)
         self.usable = usable
         self.usual = [s for o in usable for s in self._with_models(o, weights[o.name] / total, self._tier(o.name))]

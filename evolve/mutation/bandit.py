@@ -16,7 +16,7 @@ begins as the fixed mix, and never falls below ``explore``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +96,11 @@ class OperatorBandit:
         self._evidence = _Evidence([*mix.arms.usual, *mix.arms.unusual], usd_per_evaluation_second * _SHORTEST_S)
         self._usual = _Pool(mix.arms.usual, self._evidence)
         self._unusual = _Pool(mix.arms.unusual, self._evidence)
+
+    @property
+    def names(self) -> Collection[str]:
+        """Names of the operators that can propose in this run."""
+        return self._mix.names
 
     def choose(self, rng: np.random.Generator) -> Arm:
         """Draw an arm."""

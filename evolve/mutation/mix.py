@@ -19,6 +19,10 @@ class Chooser(Protocol):
     A pure fold: ``choose`` depends on what was observed and the generator alone.
     """
 
+    @property
+    def names(self) -> Collection[str]:
+        """Names of the operators that can propose in this run."""
+
     def choose(self, rng: np.random.Generator) -> Arm:
         """Choose who makes the next proposal."""
 
@@ -48,6 +52,11 @@ class OperatorMix:
         strong: Collection[str] = (),
     ) -> None:
         self.arms = Arms(operators, weights, keyless=keyless, members=members, strong=strong)
+
+    @property
+    def names(self) -> Collection[str]:
+        """Names of the operators that can propose in this run."""
+        return self.arms.names
 
     def choose(self, rng: np.random.Generator) -> Arm:
         """Draw an operator and a model by the shares; the models of the strong tier only for operators that want it."""
