@@ -10,10 +10,11 @@ import numpy as np
 
 from evolve.controller.exhibits import Exhibits, scored
 from evolve.controller.memory import Memory
+from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import Program
-from evolve.domain.proposal import Attempt, Choice, Lesson, LessonKind, Placement, Selected
+from evolve.domain.proposal import NO_USAGE, Attempt, Choice, Lesson, LessonKind, Placement, Selected, Usage
 from evolve.interfaces import Arm, Context, Failure, LanguageModel, Operator, Search
 from evolve.mutation.answer import ModelOperator
 from evolve.mutation.lessons import Lessons
@@ -35,7 +36,7 @@ class Ended:
     """An attempt whose work is done but that nothing was told of.
 
     ``program`` is None when it was rejected; then ``cause`` and ``detail`` say why. ``fatal`` means that
-    no other call of a model can succeed either.
+    no other call of a model can succeed either. ``evaluation_s`` is what all stages took.
     """
 
     selected: Selected
@@ -43,9 +44,10 @@ class Ended:
     evaluation: Evaluation | None = None
     cause: str = ""
     detail: str = ""
-    cost_usd: float = 0.0
+    usage: Usage = NO_USAGE
     lessons: Sequence[Lesson] = ()
     fatal: bool = False
+    evaluation_s: float = 0.0
 
     @staticmethod
     def on_record(attempt: Attempt) -> Ended:
@@ -57,8 +59,9 @@ class Ended:
             attempt.evaluation,
             finished.cause,
             finished.detail,
-            attempt.cost_usd,
+            attempt.usage,
             attempt.lessons,
+            evaluation_s=attempt.evaluation_s,
         )
 
 
@@ -69,8 +72,8 @@ class Decisions:
         problem, seed: of the run.
         search: which parents.
         operators: who proposes, and which model is asked.
-        lessons: what prompts teach, or None in a run without a model.
-        memory: what prompts tell of earlier attempts.
+        lessons: what prompts teach, or None for nothing.
+        memory: what prompts tell of earlier attempts, or None in a run without a model.
         exhibits: programs with their files.
     """
 
@@ -82,7 +85,7 @@ class Decisions:
         search: Search,
         operators: Chooser,
         lessons: Lessons | None,
-        memory: Memory,
+        memory: Memory | None,
         exhibits: Exhibits,
     ) -> None:
         self.told = 0
@@ -119,7 +122,10 @@ class Decisions:
             return True
         if operator.needs_inspirations and not choice.inspirations:
             return False
-        return not operator.needs_failures or any(f.cause in _FAILED for f in self._memory.failures(choice.parent))
+        return not operator.needs_failures or any(f.cause in _FAILED for f in self._failures(choice.parent))
+
+    def _failures(self, parent: int) -> Sequence[Failure]:
+        return self._memory.failures(parent) if self._memory is not None else ()
 
     def operator(self, selected: Selected) -> Operator:
         """Return the operator of an attempt."""
@@ -136,16 +142,17 @@ class Decisions:
             rng=step_rng(self._seed, selected.step, PROPOSING),
             model=model,
         )
-        if not operator.needs_model or self._lessons is None:
+        if not operator.needs_model or self._memory is None:
             return context
-        failures = self._memory.failures(choice.parent)
+        failures = self._failures(choice.parent)
         if isinstance(operator, ModelOperator) and operator.needs_failures:
             failures = [self._with_files(failure) for failure in failures]
+        context = replace(context, failures=failures, lineage=self._memory.lineage(choice.parent))
+        if self._lessons is None:
+            return context
         drawn = {name: kind for kind, name in _DRAWN_BY.items()}.get(selected.operator)
         return replace(
             context,
-            failures=failures,
-            lineage=self._memory.lineage(choice.parent),
             lessons=self._lessons.get(selected.lessons),
             digest=self._memory.digest(self._lessons.standings(drawn)) if drawn is not None else None,
         )
@@ -160,7 +167,7 @@ class Decisions:
             operator=selected.operator,
             program=program,
             evaluation=ended.evaluation,
-            cost_usd=ended.cost_usd,
+            cost_usd=ended.usage.cost_usd,
             model=selected.model,
             lessons=selected.lessons,
         )
@@ -168,7 +175,9 @@ class Decisions:
         self.operators.observe(known, program)
         if self._lessons is not None:
             self._lessons.learn(ended.lessons)
-            self._lessons.observe(known)
+            if ended.cause != Cause.MODEL_ERROR:  # an outage says nothing of what the prompt taught
+                self._lessons.observe(known)
+        if self._memory is not None:
             self._memory.observe(
                 known,
                 parent=selected.choice.parent,

@@ -11,18 +11,19 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evolve.controller.attempt import MARK, MODEL_ERROR, Attempts, OnRecord
 from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.decisions import Decisions, Ended
+from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.problem import Problem
-from evolve.domain.program import SEED_STEP
-from evolve.domain.proposal import Attempt, Finished, Placement, Selected, Unfinished
+from evolve.domain.program import SEED_STEP, Program
+from evolve.domain.proposal import Attempt, Event, Finished, Placement, Selected, Unfinished
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Exhibit, LanguageModel
 from evolve.mutation.novelty import Novelty
@@ -60,8 +61,11 @@ class Progress:
     causes: Counter[str] = field(default_factory=Counter)
     proposed: Counter[str] = field(default_factory=Counter)
     placed: Counter[str] = field(default_factory=Counter)
+    estimate: Estimate | None = None
     seed: Scored | None = None
     best: Scored | None = None
+    squeezed: frozenset[str] = frozenset()
+    """Sections of prompts that were shortened because a model reads no more at once."""
     stop_reason: str = ""
     gave_up: bool = False  # because models or sandboxes failed every time, not because the work was done
 
@@ -169,7 +173,7 @@ class Loop:
     def _top_up(self) -> None:
         while not self.progress.stop_reason and self._room():
             self._note_elapsed()
-            reason = self._budget.exhausted(self.progress.spent, self.in_flight(), self._mean_attempt_usd())
+            reason = self._budget.exhausted(self.progress.spent, self.in_flight(), self._asked)
             if not reason:
                 self._ask()
             elif self._open:
@@ -222,7 +226,16 @@ class Loop:
         # Its record may not be written yet when it is chosen, placed or not.
         if known.valid and ended.program is not None and ended.evaluation is not None:
             self._exhibits.add(Exhibit(ended.program, known, ended.evaluation))
+        self._warn_of_squeezed(ended.program)
         self._watch(ended, known)
+
+    def _warn_of_squeezed(self, program: Program | None) -> None:
+        """Note, once for each, the sections that a prompt had no room for."""
+        found = program.detail.get("squeezed") if program is not None else None
+        new = frozenset(found if isinstance(found, list) else ()) - self.progress.squeezed
+        if program is not None and new:
+            self.progress.squeezed |= new
+            self._journal.post(Event("squeezed", {"step": program.step, "sections": sorted(new)}))
 
     def _tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
         known, placement, cell = self._decisions.tell(ended)
@@ -235,8 +248,11 @@ class Loop:
         progress.spent = Spent(
             proposals=spent.proposals + 1,
             evaluations=spent.evaluations + (ended.evaluation is not None),
-            cost_usd=spent.cost_usd + ended.cost_usd,
-            elapsed_s=self.elapsed_s(),
+            cost_usd=spent.cost_usd + ended.usage.cost_usd,
+            wall_s=self.elapsed_s(),
+            calls=spent.calls + ended.usage.calls,
+            tokens=spent.tokens + ended.usage.tokens,
+            gpu_s=spent.gpu_s + ended.evaluation_s * self._problem.limits.gpus,
         )
         progress.outcomes[known.outcome] += 1
         progress.proposed[known.operator] += 1
@@ -272,12 +288,8 @@ class Loop:
         if known.valid and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):
             self.stop(f"target reached: {lead.name} {ended.evaluation.metrics[lead.name]!r}")
 
-    def _mean_attempt_usd(self) -> float | None:
-        return self.progress.spent.cost_usd / self._asked if self._asked else None
-
     def _note_elapsed(self) -> None:
-        spent = self.progress.spent
-        self.progress.spent = Spent(spent.proposals, spent.evaluations, spent.cost_usd, self.elapsed_s())
+        self.progress.spent = replace(self.progress.spent, wall_s=self.elapsed_s())
 
     async def _abandon(self) -> None:
         for _, work in self._redo:

@@ -45,6 +45,10 @@ class _OnRecord:
         """Return the request the run's model would have sent."""
         return self._model.request(messages, call)
 
+    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """See LanguageModel."""
+        return self._model.price_usd(prompt_tokens, answer_tokens)
+
     async def ready(self) -> None:
         """The record can always be read."""
 

@@ -160,7 +160,7 @@ def test_a_file_of_the_first_schema_is_upgraded_keeps_everything_and_goes_on(tmp
     lesson = Lesson(32, LessonKind.INSIGHT, "smaller steps", evidence=(1,))
     store = SqlStore(f"sqlite:///{path}")
     attempts = list(store.history("old"))
-    assert [(a.selected.model, a.selected.lessons, a.lessons, a.cost_usd) for a in attempts] == [
+    assert [(a.selected.model, a.selected.lessons, a.lessons, a.usage.cost_usd) for a in attempts] == [
         ("", (), (), 0.0),
         ("", (), (), 0.25),
     ]
