@@ -15,7 +15,7 @@ from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import Program
 from evolve.domain.proposal import NO_USAGE, Attempt, Choice, Lesson, LessonKind, Placement, Selected, Usage
-from evolve.interfaces import Arm, Context, Failure, LanguageModel, Operator, Search
+from evolve.interfaces import Arm, Context, Exhibit, Failure, LanguageModel, Operator, Search
 from evolve.mutation.answer import ModelOperator
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
@@ -138,7 +138,7 @@ class Decisions:
             step=selected.step,
             problem=self._problem,
             parent=self._exhibits.get(choice.parent, choice.island),
-            inspirations=[self._exhibits.get(other, choice.island) for other in choice.inspirations],
+            inspirations=[self._inspiration(other, choice.island) for other in choice.inspirations],
             rng=step_rng(self._seed, selected.step, PROPOSING),
             model=model,
         )
@@ -156,6 +156,11 @@ class Decisions:
             lessons=self._lessons.get(selected.lessons),
             digest=self._memory.digest(self._lessons.standings(drawn)) if drawn is not None else None,
         )
+
+    def _inspiration(self, step: int, island: int) -> Exhibit:
+        best = self.search.best()
+        found = self._exhibits.get(step, island)
+        return replace(found, why="the best so far") if best is not None and best.step == step else found
 
     def tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
         """Take in how an attempt ended; return what the search made of it."""
