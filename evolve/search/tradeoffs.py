@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-_AUGMENTATION = 0.05
-"""Share of the sum in the Tchebycheff loss: enough that no dominated program ever minimises it alone."""
+_AUGMENTATION = 0.001
+"""Share of the sum in the Tchebycheff loss: it only has to tell a program from one that dominates it. With 0.05
+parts of a front that caves in never came up."""
 
 
 def quality(gains: FloatArray) -> FloatArray:
