@@ -12,12 +12,13 @@ class Score:
 
     Args:
         metrics: name -> number. Every objective and feature of problem.yaml must be among them
-            (``program_lines`` and ``program_bytes`` are added by the host). Booleans and values
+            (``program_lines``, ``program_bytes`` and other numbers of a program's text are added by the
+            host), and so must the metrics of its constraints. Booleans and values
             that are not finite make the evaluation INVALID.
         valid: False when the answer breaks a rule of the problem; ``feedback`` should say which.
         feedback: words for the author of the next program.
         artifacts: named results to keep and to show: text, or bytes (PNG pictures).
-        per_instance: instance name -> its own score.
+        per_instance: instance name -> its own score, better in the direction of the first objective.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)

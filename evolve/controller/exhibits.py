@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import SEALED, Problem
-from evolve.domain.program import Program
+from evolve.domain.program import SEED_STEP, Program
 from evolve.errors import StoreError
 from evolve.interfaces import Exhibit, Store
 
@@ -28,22 +29,31 @@ def scored(
 ) -> Scored:
     """Return what the search learns of an attempt: REJECTED without an evaluation, numbers only when VALID."""
     outcome = evaluation.outcome if evaluation is not None else Outcome.REJECTED
-    valid = evaluation is not None and outcome is Outcome.VALID
-    return Scored(
+    known = Scored(
         step=step,
         island=island,
         parents=program.parents if program is not None else (),
         operator=operator,
         outcome=outcome,
-        gains=problem.vector(evaluation.metrics) if evaluation is not None and valid else (),
-        features=tuple(evaluation.metrics[f.name] for f in problem.features)
-        if evaluation is not None and valid
-        else (),
-        per_instance=evaluation.per_instance if evaluation is not None and valid else {},
         cost_usd=cost_usd,
         seconds=evaluation.seconds if evaluation is not None else 0.0,
         model=model,
         lessons=lessons,
+    )
+    return _with_numbers(known, problem, evaluation) if evaluation is not None and known.valid else known
+
+
+def _with_numbers(known: Scored, problem: Problem, evaluation: Evaluation) -> Scored:
+    metrics, lead = evaluation.metrics, problem.objectives[0]
+    gains = problem.vector(metrics)
+    return replace(
+        known,
+        gains=gains,
+        features=tuple([metrics[feature.name] for feature in problem.features]),
+        per_instance={name: lead.gain(value) for name, value in evaluation.per_instance.items()},
+        violation=problem.violation(metrics),
+        shape=problem.shape(metrics),
+        reference=problem.reference(gains) if known.step == SEED_STEP else (),
     )
 
 

@@ -285,7 +285,8 @@ class Loop:
                 self.progress.gave_up = is_fault
                 self.stop(f"{limit} attempts in a row ended with {what}; the last: {why}")
         lead = self._problem.objectives[0]
-        if known.valid and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):
+        feasible = known.valid and not known.violation
+        if feasible and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):
             self.stop(f"target reached: {lead.name} {ended.evaluation.metrics[lead.name]!r}")
 
     def _note_elapsed(self) -> None:

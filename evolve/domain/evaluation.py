@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from evolve.domain.objective import Feature, Objective
+from evolve.domain.objective import Constraint, Feature, Objective
 
 
 class Outcome(StrEnum):
@@ -64,7 +64,9 @@ class Scored:
         outcome: of its last evaluation; REJECTED when it never became a program.
         gains: one number per objective, higher is better; empty unless VALID.
         features: one number per declared feature; empty unless VALID.
-        per_instance: scores by instance, for searches that keep winners per instance.
+        per_instance: scores by instance, for searches that keep winners per instance; gains like
+            ``gains`` (higher is better), on the understanding that the judge's own scale is that of
+            the first objective.
         cost_usd: money the attempt cost.
         seconds: evaluation time.
         model: name of the member of the ensemble that was asked; empty for none.
@@ -73,6 +75,8 @@ class Scored:
             them less is better whatever the gains.
         shape: what the program's text looks like, one number per entry of
             ``domain.shape.SHAPE_NAMES``; empty unless VALID.
+        reference: with the seed alone, the gains that hypervolume is measured from: those the problem
+            declares, its own where it declares none.
         rescored: step of the program that was judged again; then ``gains`` are those of this repeat
             alone, and there is no new program.
     """
@@ -91,6 +95,7 @@ class Scored:
     lessons: tuple[int, ...] = ()
     violation: float = 0.0
     shape: tuple[float, ...] = ()
+    reference: tuple[float, ...] = ()
     rescored: int | None = None
 
     @property
@@ -99,14 +104,23 @@ class Scored:
         return self.outcome is Outcome.VALID
 
 
-def missing_metrics(metrics: Mapping[str, float], objectives: Sequence[Objective], features: Sequence[Feature]) -> str:
+def missing_metrics(
+    metrics: Mapping[str, float],
+    objectives: Sequence[Objective],
+    features: Sequence[Feature],
+    constraints: Sequence[Constraint] = (),
+) -> str:
     """Return why ``metrics`` cannot be used for selection, or an empty string."""
-    for kind, named in (("objective", objectives), ("feature", features)):
-        for item in named:
-            value = metrics.get(item.name)
-            if value is None:
-                known = sorted(metrics)
-                return f"The judge reported no {item.name!r}, declared as {kind} in problem.yaml; it reported {known}."
-            if not math.isfinite(value):
-                return f"The {kind} {item.name!r} is {value}, not a finite number."
+    needed = (
+        *(("objective", objective.name) for objective in objectives),
+        *(("feature", feature.name) for feature in features),
+        *(("constraint", constraint.metric) for constraint in constraints),
+    )
+    for kind, name in needed:
+        value = metrics.get(name)
+        if value is None:
+            known = sorted(metrics)
+            return f"The judge reported no {name!r}, declared as {kind} in problem.yaml; it reported {known}."
+        if not math.isfinite(value):
+            return f"The {kind} {name!r} is {value}, not a finite number."
     return ""

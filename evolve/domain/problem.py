@@ -24,8 +24,8 @@ from typing import Any, NoReturn
 import yaml
 
 from evolve.domain.blocks import editable_regions
-from evolve.domain.objective import Direction, Feature, Objective
-from evolve.domain.program import Program
+from evolve.domain.objective import Constraint, Direction, Feature, Objective
+from evolve.domain.program import AUTOMATIC, Program
 from evolve.errors import ProblemError, nearest
 
 SEALED = "sealed"
@@ -102,6 +102,7 @@ class Problem:
         sealed: the stage whose instances are kept for the champion, or None.
         limits, preload: sandbox limits; modules loaded before candidates are forked.
         known_best: values from the literature.
+        constraints: bounds that come before all objectives.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Problem:
     limits: Limits
     preload: tuple[str, ...]
     known_best: tuple[KnownBest, ...]
+    constraints: tuple[Constraint, ...] = ()
 
     @classmethod
     def load(cls, folder: Path, params: Mapping[str, object] | None = None) -> Problem:
@@ -146,6 +148,21 @@ class Problem:
     def vector(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """Return one gain per objective, higher is better."""
         return tuple(objective.gain(metrics[objective.name]) for objective in self.objectives)
+
+    def violation(self, metrics: Mapping[str, float]) -> float:
+        """Return by how much the constraints are broken: the sum of relative violations, 0 when all hold."""
+        return sum((c.violation(metrics[c.metric]) for c in self.constraints), 0.0)
+
+    def reference(self, gains: Sequence[float]) -> tuple[float, ...]:
+        """Return the gains that hypervolume is measured from; ``gains`` stands in where none is declared."""
+        return tuple(
+            gain if objective.reference is None else objective.gain(objective.reference)
+            for objective, gain in zip(self.objectives, gains, strict=True)
+        )
+
+    def shape(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
+        """Return a program's shape from its metrics; ``()`` where the record does not hold it."""
+        return tuple([metrics[name] for name in AUTOMATIC]) if all(name in metrics for name in AUTOMATIC) else ()
 
     def stage(self, name: str) -> Stage:
         """Return a stage by name, the sealed one included. Raises ProblemError with the nearest name."""
@@ -212,7 +229,7 @@ def _text(path: Path) -> str:
 
 
 _FIELDS = {
-    "name", "statement", "language", "objectives", "features", "params", "editable", "entry",
+    "name", "statement", "language", "objectives", "features", "constraints", "params", "editable", "entry",
     "stages", "sealed", "limits", "preload", "known_best",
 }  # fmt: skip
 _DEFAULT_FEATURES = (Feature("program_lines", 0.0, 80.0, 16),)
@@ -253,6 +270,7 @@ class _Reader:
             limits=self._limits(raw),
             preload=tuple(str(item) for item in self._list(raw, "preload")) or ("numpy",),
             known_best=tuple(self._known(item, i, objectives) for i, item in enumerate(self._list(raw, "known_best"))),
+            constraints=tuple(self._constraint(item, i) for i, item in enumerate(self._list(raw, "constraints"))),
         )
         editable = [path for path in seed_files if problem.is_editable(path)]
         if not editable:
@@ -358,9 +376,24 @@ class _Reader:
 
     def _objective(self, item: Any, index: int) -> Objective:
         where = f"objectives[{index}]"
-        item = self._mapping(item, where, {"name", "direction", "target"})
-        target = None if item.get("target") is None else self._number(item, "target", where, None)
-        return Objective(self._str(item, "name", None, where), self._direction(item, where), target)
+        item = self._mapping(item, where, {"name", "direction", "target", "reference"})
+        return Objective(
+            self._str(item, "name", None, where),
+            self._direction(item, where),
+            target=self._optional(item, "target", where),
+            reference=self._optional(item, "reference", where),
+        )
+
+    def _optional(self, item: Mapping[str, Any], key: str, where: str) -> float | None:
+        return None if item.get(key) is None else self._number(item, key, where, None)
+
+    def _constraint(self, item: Any, index: int) -> Constraint:
+        where = f"constraints[{index}]"
+        item = self._mapping(item, where, {"metric", "at_least", "at_most"})
+        at_least, at_most = (self._optional(item, key, where) for key in ("at_least", "at_most"))
+        if (at_least is None) == (at_most is None):
+            self._fail(where, "either 'at_least' or 'at_most'", "neither" if at_least is None else "both")
+        return Constraint(self._str(item, "metric", None, where), at_least, at_most)
 
     def _feature(self, item: Any, index: int) -> Feature:
         where = f"features[{index}]"

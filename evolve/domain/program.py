@@ -6,7 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from evolve.domain.shape import SHAPE_NAMES, shape
+
 SEED_STEP = 0
+AUTOMATIC: tuple[str, ...] = tuple(f"program_{name}" for name in SHAPE_NAMES)
+"""Names of the metrics that every program has, in the order of SHAPE_NAMES."""
 
 
 def fingerprint(files: Mapping[str, str]) -> str:
@@ -42,8 +46,6 @@ class Program:
         return fingerprint(self.files)
 
 
-def automatic_features(files: Mapping[str, str]) -> dict[str, float]:
-    """Return the features every program has: ``program_lines`` and ``program_bytes``, blank lines left out."""
-    lines = sum(1 for text in files.values() for line in text.splitlines() if line.strip())
-    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in files.values())
-    return {"program_lines": float(lines), "program_bytes": float(size)}
+def automatic_features(files: Mapping[str, str], language: str = "") -> dict[str, float]:
+    """Return the features every program has: ``program_lines``, ``program_bytes`` and the rest of its shape."""
+    return dict(zip(AUTOMATIC, shape(files, language), strict=True))

@@ -47,10 +47,11 @@ class Cascade:
     def _evaluation(self, stage: Stage, files: Mapping[str, str], verdict: Verdict) -> Evaluation:
         outcome, feedback, metrics = verdict.outcome, verdict.feedback, dict(verdict.metrics)
         if outcome is Outcome.VALID:
-            metrics = {**automatic_features(files), **metrics}
-            problem = missing_metrics(metrics, self._problem.objectives, self._problem.features)
-            if problem:
-                outcome, feedback, metrics = Outcome.INVALID, f"{problem} {feedback}".strip(), {}
+            metrics = {**automatic_features(files, self._problem.language), **metrics}
+            problem = self._problem
+            missing = missing_metrics(metrics, problem.objectives, problem.features, problem.constraints)
+            if missing:
+                outcome, feedback, metrics = Outcome.INVALID, f"{missing} {feedback}".strip(), {}
         artifacts = dict(verdict.artifacts)
         if verdict.log and outcome is not Outcome.VALID:
             artifacts["output"] = verdict.log.encode("utf-8", "replace")

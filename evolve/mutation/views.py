@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from evolve.domain.blocks import editable_regions, has_markers
 from evolve.domain.problem import Problem
+from evolve.domain.program import AUTOMATIC
 from evolve.interfaces import Change, Exhibit
 from evolve.mutation.quoting import notes, one_line, plain
 
 _MOST_OTHER_METRICS = 8
 _MOST_INSTANCES = 8
+_SELDOM_SHOWN = frozenset(AUTOMATIC) - {"program_lines", "program_bytes"}
+"""What a model sees for itself in the program, unless the problem makes something of it."""
 _SOURCE_CHARS = 40
 
 
@@ -106,7 +109,8 @@ def scores(problem: Problem, exhibit: Exhibit, most_others: int) -> tuple[str, .
     """Every digit is kept: progress may show in the last ones only."""
     metrics = exhibit.evaluation.metrics
     names = [objective.name for objective in problem.objectives]
-    others = sorted(set(metrics) - set(names))[:most_others]
+    declared = {*(feature.name for feature in problem.features), *(c.metric for c in problem.constraints)}
+    others = sorted(set(metrics) - set(names) - (_SELDOM_SHOWN - declared))[:most_others]
     found = tuple(f"{one_line(name)} = {metrics[name]!r}" for name in (*names, *others) if name in metrics)
     return found or (f"none, the evaluation ended {exhibit.evaluation.outcome.value}",)
 

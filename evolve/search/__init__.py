@@ -1,12 +1,18 @@
 """What to try next: pure decisions, with no clock and no I/O; randomness is passed in.
 
 =============  ==================================================================================
+cells          CellArchive: what archives with one elite per cell have in common
 grid           GridArchive: MAP-Elites, one elite per cell of a grid over the problem's features
-pareto         ParetoFront: the programs no other dominates, and the best
+cvt            CVTArchive: the same with Voronoi cells, over features, the shape of the text, or both
+instances      InstanceWinners: the best program on each instance of the judge
+pareto         ParetoFront: the programs no other dominates, and the best; hypervolume
 standing       Standing: best, front and counts; every search has one
 parents        RankedParents, WeightedParents: the chance of each elite to be a parent
 inspirations   which other programs are shown beside the parent
+tradeoffs      parents for every trade-off between objectives, and programs that complement them
 islands        IslandSearch: grids that breed apart and exchange their best
+gepa           GepaSearch: parents lead on some instance
+nsga2          Nsga2Search: a population kept by non-dominated sorting and crowding
 controls       Greedy, BestOfN, RandomWalk: what every other search has to beat
 =============  ==================================================================================
 
@@ -20,6 +26,13 @@ those settings. The conformance suite (``tests/conformance/test_search_conforman
 preset it finds; an unusual combination of settings is one more line in its ``SEARCHES``. A preset
 becomes an object by ``instantiate(preset, _partial_=True)(features=problem.features)``: as a direct
 argument of ``instantiate`` the features would arrive as configuration nodes.
+
+To add an archive: a class with ``add``, ``elites`` and a length whose constructor takes ``features`` by
+keyword, and a line in ``tests/conformance/test_archive_conformance.py``. In a preset it is a factory,
+``archive: {_target_: evolve.search.cvt.CVTArchive, _partial_: true, cells: 50, axes: both, seed: 0}``.
+
+Feasibility comes first everywhere: programs are compared by ``constrained_dominates``, ``constrained_better`` and
+``merit`` of ``domain.objective``.
 
 To add a way of choosing parents: a class with ``chances`` in ``parents``, and a preset that names it
 under ``parents:``.

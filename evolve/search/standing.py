@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evolve.domain.evaluation import Scored
-from evolve.search.pareto import ParetoFront
+from evolve.search.pareto import ParetoFront, hypervolume
 
 NOTHING_TOLD = "A parent was asked for before any VALID program was told; tell the seed first."
 
@@ -15,6 +15,7 @@ class Standing:
         self.front = ParetoFront()
         self.valid = 0
         self.failed = 0
+        self._reference: tuple[float, ...] = ()
 
     def note(self, scored: Scored) -> bool:
         """Count an attempt; return whether it is VALID."""
@@ -22,9 +23,20 @@ class Standing:
             self.failed += 1
             return False
         self.valid += 1
+        if self.valid == 1:
+            self._reference = scored.reference or scored.gains
         self.front.add(scored)
         return True
 
     def status(self) -> dict[str, float]:
-        """Return the counts for people."""
-        return {"valid": self.valid, "failed": self.failed, "front": len(self.front)}
+        """Return the counts for people, and with several objectives the hypervolume.
+
+        It is measured from the gains that the problem declares as reference. Where it declares none
+        the seed's stand in: then 0 means that nothing dominates the seed, programs that give up some
+        of one objective for another count nothing, and the figures of one run can be compared.
+        """
+        counts: dict[str, float] = {"valid": self.valid, "failed": self.failed, "front": len(self.front)}
+        if len(self._reference) > 1:
+            feasible = [member.gains for member in self.front.elites() if not member.violation]
+            counts["hypervolume"] = hypervolume(feasible, self._reference)
+        return counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,18 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from evolve.domain.evaluation import Outcome, Scored
-from evolve.domain.objective import Feature, dominates
+from evolve.domain.objective import Feature, constrained_dominates, merit
 from evolve.domain.proposal import Choice, Placement
+from evolve.domain.shape import SHAPE_NAMES
 from evolve.errors import SeedNotValid
 from evolve.interfaces import Search
+from evolve.search.gepa import GepaSearch
 from evolve.search.islands import IslandSearch
+from evolve.search.nsga2 import Nsga2Search
 from evolve.search.parents import RankedParents
 
 FEATURES = (Feature("a", 0, 1, 4), Feature("b", 0, 1, 4))
+INSTANCES = ("x", "y", "z")
 PRESETS = Path(__file__).parents[2] / "conf" / "search"
 FAILURES = [outcome for outcome in Outcome if outcome is not Outcome.VALID]
 STEPS = 250
@@ -47,6 +52,8 @@ def small_islands() -> Search:
 SEARCHES: dict[str, Callable[[], Search]] = {
     **{path.stem: preset(path) for path in sorted(PRESETS.glob("*.yaml"))},
     "small_islands": small_islands,
+    "small_population": lambda: Nsga2Search(features=FEATURES, population=4, tradeoffs=1.0, inspirations=9),
+    "gepa_merging": lambda: GepaSearch(features=FEATURES, inspirations=9, merge=1.0),
 }
 
 
@@ -56,18 +63,27 @@ def make(request: pytest.FixtureRequest) -> Callable[[], Search]:
 
 
 def seed() -> Scored:
-    return Scored(0, 0, (), "seed", Outcome.VALID, (0.0, 0.0), (0.5, 0.5))
+    scores, shape = dict.fromkeys(INSTANCES, 0.0), (20.0,) * len(SHAPE_NAMES)
+    return Scored(0, 0, (), "seed", Outcome.VALID, (0.0, 0.0), (0.5, 0.5), per_instance=scores, shape=shape)
 
 
 def outcome_of(step: int, choice: Choice, rng: np.random.Generator) -> Scored:
-    """An attempt that fails one time in three, with coarse gains so that there are ties."""
+    """An attempt that fails one time in three and breaks constraints now and then; ties are common."""
     parents = (choice.parent, *choice.inspirations)
     if rng.random() < 1 / 3:
         return Scored(step, choice.island, parents, "test", FAILURES[int(rng.integers(len(FAILURES)))])
-    first, second = rng.integers(0, 12, size=2)
-    a, b = rng.random(2)
+    first, second = map(float, rng.integers(0, 12, size=2))
     return Scored(
-        step, choice.island, parents, "test", Outcome.VALID, (float(first), float(second)), (float(a), float(b))
+        step,
+        choice.island,
+        parents,
+        "test",
+        Outcome.VALID,
+        (first, second),
+        tuple(map(float, rng.random(2))),
+        violation=0.5 * float(rng.integers(0, 3)) if rng.random() < 1 / 4 else 0.0,
+        per_instance=dict(zip(INSTANCES, map(float, rng.integers(0, 9, size=3)), strict=True)),
+        shape=tuple(map(float, rng.integers(1, 60, size=len(SHAPE_NAMES)))),
     )
 
 
@@ -165,12 +181,12 @@ def test_parents_and_inspirations_were_told_valid_and_differ(make: Callable[[], 
 
 
 def test_inspirations_come_best_first(make: Callable[[], Search]) -> None:
-    search, gains = make(), {0: seed().gains}
+    search, merits = make(), {0: merit(seed())}
     for _, scored in live_run(search):
         if scored.valid:
-            gains[scored.step] = scored.gains
+            merits[scored.step] = merit(scored)
     for choice in answers(search):
-        shown = [gains[step] for step in choice.inspirations]
+        shown = [merits[step] for step in choice.inspirations]
         assert shown == sorted(shown, reverse=True)
 
 
@@ -197,16 +213,43 @@ def test_best_is_the_best_valid_program_told_and_ties_go_to_the_earlier_step(mak
         if scored.valid:
             told.append(scored)
         best = search.best()
-        assert best == max(told, key=lambda program: (program.gains, -program.step))
+        assert best == max(told, key=lambda program: (merit(program), -program.step))
 
 
 def test_front_is_the_non_dominated_set_best_first(make: Callable[[], Search]) -> None:
     search = make()
     told = [seed(), *(scored for _, scored in live_run(search) if scored.valid)]
     front = search.front()
-    expected = {scored.gains for scored in told if not any(dominates(other.gains, scored.gains) for other in told)}
-    assert [program.gains for program in front] == sorted(expected, reverse=True)
+    expected = {merit(scored) for scored in told if not any(constrained_dominates(other, scored) for other in told)}
+    assert [merit(program) for program in front] == sorted(expected, reverse=True)
     assert front[0] == search.best()
+
+
+def test_a_feasible_program_comes_before_all_that_break_constraints(make: Callable[[], Search]) -> None:
+    search = make()
+    rows = [(1.0, 9.0), (0.5, 1.0), (0.5, 5.0), (0.0, 0.0), (0.0, 1.0), (0.2, 99.0)]
+    told = [
+        Scored(step, 0, (0,), "test", Outcome.VALID, (gain, gain), (0.5, 0.5), violation=violation)
+        for step, (violation, gain) in enumerate(rows)
+    ]
+    leaders = []
+    for scored in told:
+        search.tell(scored)
+        best = search.best()
+        assert best is not None
+        assert list(search.front()) == [best]
+        leaders.append(best.step)
+    assert leaders == [0, 1, 2, 3, 4, 4]
+
+
+def test_hypervolume_is_measured_from_the_declared_reference_or_the_seed(make: Callable[[], Search]) -> None:
+    for reference, volume in (((-1.0, -1.0), 8.0), ((), 3.0)):
+        search = make()
+        search.tell(replace(seed(), reference=reference))
+        for step, gains in enumerate([(3.0, 1.0), (4.0, -0.5), (1.0, 0.5)], start=1):
+            search.tell(Scored(step, 0, (0,), "test", Outcome.VALID, gains, (0.5, 0.5)))
+        search.tell(Scored(9, 0, (0,), "test", Outcome.VALID, (9.0, 9.0), (0.5, 0.5), violation=1.0))
+        assert search.status()["hypervolume"] == pytest.approx(volume + (0.5 if reference else 0.0))
 
 
 def test_a_place_has_a_cell_and_no_place_has_none(make: Callable[[], Search]) -> None:
@@ -223,4 +266,5 @@ def test_a_problem_without_features_is_searched_too(path: Path) -> None:
     for scored in rising:
         assert search.tell(scored)[0]
     assert search.best() == rising[-1]
+    assert "hypervolume" not in search.status(), "one objective has none"
     assert search.ask(np.random.default_rng(0)).parent in range(5)

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evolve.controller import exhibits as module
 from evolve.controller.exhibits import Exhibits, scored
 from evolve.controller.run import start_run
 from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.objective import Constraint, Direction, Objective
 from evolve.domain.problem import Problem
+from evolve.domain.program import automatic_features
+from evolve.domain.shape import shape
 from evolve.errors import StoreError
 from tests.controller.controller_support import Nudge, make_parts, no_view, run_info
 from tests.controller.test_loop_and_run import KeptStore
@@ -23,6 +28,25 @@ def test_only_valid_attempts_carry_numbers(problem: Problem) -> None:
         )
         assert (known.outcome, known.island, known.cost_usd) == (outcome, 2, 0.5)
         assert (known.gains, known.features) == (((2.0,), (3.0,)) if outcome is Outcome.VALID else ((), ()))
+
+
+def test_numbers_for_the_search_come_from_the_record(problem: Problem) -> None:
+    goals = (Objective("error", Direction.MINIMIZE, reference=9.0), Objective("value", Direction.MAXIMIZE))
+    bounded = replace(problem, objectives=goals, constraints=(Constraint("value", at_least=4.0),))
+    metrics = {"value": 2.0, "error": 0.5, **automatic_features(problem.seed().files)}
+    judged = Evaluation("full", Outcome.VALID, "h", metrics=metrics, per_instance={"a": 3.0})
+    seed, child = (
+        scored(bounded, step=step, island=0, operator="o", program=problem.seed(), evaluation=judged) for step in (0, 1)
+    )
+    assert (child.gains, child.violation) == ((-0.5, 2.0), 0.5)
+    assert child.per_instance == {"a": -3.0}, "on the first objective's scale, higher is better"
+    assert child.shape == shape(problem.seed().files)
+    assert (seed.reference, child.reference) == ((-9.0, 2.0), ())
+
+
+def test_an_older_record_has_no_shape(problem: Problem) -> None:
+    known = scored(problem, step=1, island=0, operator="o", program=problem.seed(), evaluation=verdict(Outcome.VALID))
+    assert known.shape == ()
 
 
 def test_an_attempt_without_a_program_is_rejected(problem: Problem) -> None:

@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.domain.objective import Direction, Feature, Objective, better, dominates
+from evolve.domain.evaluation import Outcome, Scored
+from evolve.domain.objective import (
+    Constraint,
+    Direction,
+    Feature,
+    Objective,
+    better,
+    constrained_better,
+    constrained_dominates,
+    dominates,
+    merit,
+)
 
 gains = st.tuples(*[st.integers(-3, 3).map(float)] * 3)
 
@@ -63,3 +76,50 @@ def test_without_dominance_the_first_difference_decides() -> None:
 def test_dominance_needs_equal_lengths() -> None:
     with pytest.raises(ValueError):
         dominates((1.0,), (1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "value", "violation"),
+    [
+        (Constraint("speed", at_least=4.0), 5.0, 0.0),
+        (Constraint("speed", at_least=4.0), 4.0, 0.0),
+        (Constraint("speed", at_least=4.0), 1.0, 0.75),
+        (Constraint("size", at_most=10.0), 15.0, 0.5),
+        (Constraint("size", at_most=-10.0), -5.0, 0.5),
+        (Constraint("size", at_most=0.0), 3.0, 3.0),
+        (Constraint("size", at_most=0.0), -3.0, 0.0),
+        (Constraint("size", at_most=1e-300), 1e300, math.inf),
+    ],
+)
+def test_violation_is_the_share_by_which_a_bound_is_broken(
+    constraint: Constraint, value: float, violation: float
+) -> None:
+    assert constraint.violation(value) == violation
+
+
+results = st.builds(
+    lambda row, violation: Scored(0, 0, (), "o", Outcome.VALID, row, violation=violation),
+    gains,
+    st.sampled_from([0.0, 0.0, 0.5, 2.0]),
+)
+
+
+@given(results, results, results)
+def test_constrained_dominance_is_a_strict_order_and_feasible_programs_come_first(
+    a: Scored, b: Scored, c: Scored
+) -> None:
+    assert not constrained_dominates(a, a)
+    assert not (constrained_dominates(a, b) and constrained_dominates(b, a))
+    if constrained_dominates(a, b) and constrained_dominates(b, c):
+        assert constrained_dominates(a, c)
+    if a.violation < b.violation:
+        assert constrained_dominates(a, b) and constrained_better(a, b)
+    if not a.violation and not b.violation:
+        assert constrained_dominates(a, b) == dominates(a.gains, b.gains)
+
+
+@given(results, results)
+def test_merit_orders_as_the_contest_does(a: Scored, b: Scored) -> None:
+    assert constrained_better(a, b) == (merit(a) > merit(b))
+    if constrained_dominates(a, b):
+        assert constrained_better(a, b)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evolve.domain.objective import Direction, Feature
+from evolve.domain.objective import Constraint, Direction, Feature
 from evolve.domain.problem import Limits, Problem, complete_program, read_program
 from evolve.errors import ProblemError
 
@@ -105,6 +105,19 @@ def test_vector_has_one_gain_an_objective(make: Make) -> None:
     assert Problem.load(make()).vector({"speed": 2.0, "error": 0.5, "other": 1.0}) == (-0.5, 2.0)
 
 
+def test_constraints_are_read_and_their_violations_add_up(make: Make) -> None:
+    problem = Problem.load(make(constraints=[{"metric": "speed", "at_least": 4}, {"metric": "error", "at_most": 0.5}]))
+    assert problem.constraints == (Constraint("speed", at_least=4.0), Constraint("error", at_most=0.5))
+    assert problem.violation({"speed": 5.0, "error": 0.1}) == 0.0
+    assert problem.violation({"speed": 3.0, "error": 1.0}) == 1.25
+    assert Problem.load(make()).violation({}) == 0.0
+
+
+def test_reference_is_the_declared_one_or_what_stands_in(make: Make) -> None:
+    problem = Problem.load(make(objectives=[{**GOAL, "reference": 2}, {"name": "speed", "direction": "maximize"}]))
+    assert problem.reference((-0.5, 7.0)) == (-2.0, 7.0)
+
+
 def test_stage_by_name_finds_the_sealed_one_and_suggests(make: Make) -> None:
     problem = Problem.load(make())
     assert problem.stage("sealed") is problem.sealed
@@ -177,6 +190,21 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no direction": ({"objectives": [{"name": "error"}]}, r"'objectives\[0\].direction': .* found nothing"),
     "target as text": ({"objectives": [{**GOAL, "target": "9"}]}, r"'objectives\[0\].target': expected a number"),
+    "reference as text": ({"objectives": [{**GOAL, "reference": "9"}]}, r"'objectives\[0\].reference': .* a number"),
+    "constraint without bound": (
+        {"constraints": [{"metric": "speed"}]},
+        r"'constraints\[0\]': expected either 'at_least' or 'at_most', found neither",
+    ),
+    "constraint with two bounds": (
+        {"constraints": [{"metric": "speed", "at_least": 1, "at_most": 2}]},
+        r"'constraints\[0\]': .* found both",
+    ),
+    "constraint without metric": ({"constraints": [{"at_most": 2}]}, r"'constraints\[0\].metric': expected text"),
+    "constraint as text": ({"constraints": [{"metric": "s", "at_most": "x"}]}, r"constraints\[0\].at_most.* a number"),
+    "constraint with unknown key": (
+        {"constraints": [{"metric": "s", "at_mst": 1}]},
+        r"'constraints\[0\].at_mst'. Did you mean 'at_most'",
+    ),
     "objective twice": ({"objectives": [GOAL, GOAL]}, "'objectives': expected different names, found 'error' twice"),
     "feature upside down": (
         {"features": [{"name": "d", "low": 4, "high": 4}]},

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.objective import Constraint
 from evolve.domain.problem import Problem
+from evolve.domain.program import AUTOMATIC
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Job, Verdict
 
@@ -65,7 +68,10 @@ def seed_scores(cost: float) -> list[Evaluation]:
 async def test_all_stages_run_and_programs_get_their_automatic_features(staged: Problem) -> None:
     evaluations = await judged(Cascade(staged, Verdicts(quick=valid(9.0), full=valid(2.0))))
     assert [(e.stage, e.outcome) for e in evaluations] == [("quick", Outcome.VALID), ("full", Outcome.VALID)]
-    assert evaluations[1].metrics == {"cost": 2.0, "program_lines": 1.0, "program_bytes": 6.0}
+    features = {name: value for name, value in evaluations[1].metrics.items() if name in AUTOMATIC}
+    assert tuple(features) == AUTOMATIC
+    assert (features["program_lines"], features["program_bytes"]) == (1.0, 6.0)
+    assert evaluations[1].metrics == {**features, "cost": 2.0}
 
 
 @pytest.mark.parametrize(("cost", "outcome"), [(3.0, Outcome.VALID), (3.01, Outcome.REJECTED)])
@@ -95,6 +101,13 @@ async def test_a_failure_ends_the_cascade_without_numbers(staged: Problem, outco
     assert (evaluation.metrics, evaluation.per_instance) == ({}, {})
     assert evaluation.artifacts["output"] == b"printed this"
     assert executor.asked == ["quick"]
+
+
+async def test_a_metric_that_a_constraint_needs_must_be_reported(staged: Problem) -> None:
+    bounded = replace(staged, constraints=(Constraint("speed", at_least=1.0),))
+    (evaluation,) = await judged(Cascade(bounded, Verdicts(quick=valid(9.0))))
+    assert (evaluation.outcome, evaluation.metrics) == (Outcome.INVALID, {})
+    assert "'speed', declared as constraint" in evaluation.feedback
 
 
 @pytest.mark.parametrize("metrics", [{}, {"price": 1.0}, {"cost": float("nan")}, {"cost": float("inf")}])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from evolve.domain.blocks import split_lines, without_ending
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.objective import Constraint
 from evolve.domain.proposal import Lesson, LessonKind
 from evolve.domain.tokens import estimate_tokens
 from evolve.errors import ConfigurationError, ProposalRejected
@@ -65,6 +66,17 @@ def test_everything_known_of_the_parent_is_there() -> None:
     assert "14 % of the square is unused." in text
     assert "trace.txt:\n```\nrow 0: 6\n```" in text
     assert "x.bin" not in text
+
+
+def test_numbers_of_the_text_are_shown_where_the_problem_makes_something_of_them() -> None:
+    verdict = evaluation()
+    verdict = replace(verdict, metrics={**verdict.metrics, "program_calls": 7.0, "program_depth": 2.0})
+    scene = context({"main.py": PACKING}, evaluation=verdict)
+    assert "program_calls" not in PromptBuilder().prompt(DIFF, scene).messages[1].content
+    bounded = replace(scene.problem, constraints=(Constraint("program_calls", at_most=9.0),))
+    text = PromptBuilder().prompt(DIFF, replace(scene, problem=bounded)).messages[1].content
+    assert "program_calls = 7.0" in text
+    assert "program_depth" not in text
 
 
 def test_failures_lineage_and_lessons_are_there_with_what_they_did() -> None:

@@ -68,7 +68,7 @@ def _verdict(job: Job, score: Score) -> Verdict:
     if not score.valid:
         return Verdict(Outcome.INVALID, feedback=score.feedback)
     metrics = {**score.metrics, **automatic_features(job.files)}
-    missing = missing_metrics(metrics, job.problem.objectives, job.problem.features)
+    missing = missing_metrics(metrics, job.problem.objectives, job.problem.features, job.problem.constraints)
     if missing:
         return Verdict(Outcome.INVALID, feedback=missing)
     return Verdict(Outcome.VALID, metrics, score.feedback, per_instance=score.per_instance)
