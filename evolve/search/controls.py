@@ -29,7 +29,7 @@ class Control(ABC):
     """
 
     def __init__(self, *, features: Sequence[Feature]) -> None:
-        self._grid = GridArchive(features)
+        self._grid = GridArchive(features=features)
         self._standing = Standing()
         self._candidates = array("q")  # steps; 8 bytes each
 

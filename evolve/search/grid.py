@@ -15,7 +15,7 @@ class GridArchive:
     A tie leaves the elite in place. Without features the grid is a single cell named ``0``.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, *, features: Sequence[Feature]) -> None:
         self._features = tuple(features)
         self._elites: dict[tuple[int, ...], Scored] = {}
 

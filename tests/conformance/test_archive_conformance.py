@@ -18,7 +18,7 @@ from evolve.search.pareto import ParetoFront
 
 FEATURES = (Feature("lines", 0, 10, 3), Feature("speed", 0, 1, 2))
 ARCHIVES: dict[str, Callable[[], Archive]] = {
-    "grid": lambda: GridArchive(FEATURES),
+    "grid": lambda: GridArchive(features=FEATURES),
     "pareto": ParetoFront,
 }
 
