@@ -34,7 +34,7 @@ class Ranking:
         gains: their first objectives, shape (n,).
         children: finished attempts that each was the parent of, failures included, shape (n,).
         accepted: how many of these children got a place, shape (n,).
-        valid: VALID programs told on this island.
+        valid: programs offered to this island, migrants included.
         momentum: mean of recent squared relative improvements of the island's best; 0 when it stands still.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 import pytest
@@ -15,11 +16,27 @@ from evolve.domain.proposal import Placement
 from evolve.interfaces import Archive
 from evolve.search.grid import GridArchive
 from evolve.search.pareto import ParetoFront
+from evolve.search.several import SeveralArchives
+from evolve.search.signatures import SignatureClusters
 
 FEATURES = (Feature("lines", 0, 10, 3), Feature("speed", 0, 1, 2))
+
+
+def several() -> Archive:
+    return SeveralArchives(
+        features=FEATURES,
+        archives={
+            "grid": GridArchive,
+            "clusters": partial(SignatureClusters, clusters=100, members=2),
+        },
+    )
+
+
 ARCHIVES: dict[str, Callable[[], Archive]] = {
     "grid": lambda: GridArchive(features=FEATURES),
     "pareto": ParetoFront,
+    "several": several,
+    "signatures": lambda: SignatureClusters(features=FEATURES, clusters=100, members=3),
 }
 
 gains = st.tuples(st.integers(0, 4).map(float), st.integers(0, 4).map(float))
