@@ -10,7 +10,7 @@ import numpy as np
 from evolve.domain.evaluation import Scored
 from evolve.domain.proposal import Placement
 from evolve.interfaces import Archive
-from evolve.search.inspirations import Shown, Showing
+from evolve.search.inspirations import Showing, Shown
 from evolve.search.parents import FloatArray, ParentRule, Ranking
 from evolve.search.pareto import best_first
 
@@ -124,7 +124,9 @@ class Island:
         if self._cumulative is None:
             ranked = self.ranked()
             counts = np.array([self._children[step] for step in self._steps], dtype=np.float64)
-            ranking = Ranking(ranked, self._gains, counts[:, 0], counts[:, 1], self._valid, self._momentum)
+            ranking = Ranking(
+                ranked, self._gains, counts[:, 0], counts[:, 1], self._valid, self.stagnation, self._momentum
+            )
             self._cumulative = self._parents.chances(ranking).cumsum()
         return self._cumulative
 

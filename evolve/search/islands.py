@@ -17,8 +17,8 @@ from evolve.search.inspirations import Showing
 from evolve.search.island import Island
 from evolve.search.parents import ParentRule
 from evolve.search.renewal import Islander, Renewal
-from evolve.search.standing import NOTHING_TOLD, Standing
 from evolve.search.stagnation import Relief, deed_of
+from evolve.search.standing import NOTHING_TOLD, Standing
 from evolve.search.topology import Migration
 
 

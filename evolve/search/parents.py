@@ -35,6 +35,7 @@ class Ranking:
         children: finished attempts that each was the parent of, failures included, shape (n,).
         accepted: how many of these children got a place, shape (n,).
         valid: programs offered to this island, migrants included.
+        stagnation: attempts on this island since its last record.
         momentum: mean of recent squared relative improvements of the island's best; 0 when it stands still.
     """
 
@@ -43,6 +44,7 @@ class Ranking:
     children: FloatArray
     accepted: FloatArray
     valid: int = 0
+    stagnation: int = 0
     momentum: float = 0.0
 
 
@@ -58,7 +60,9 @@ class LeaderParents:
 
     def chances(self, ranking: Ranking) -> FloatArray:
         """Return 1 for the first."""
-        return np.eye(1, len(ranking.gains), dtype=np.float64)[0]
+        chances = np.zeros(len(ranking.gains))
+        chances[0] = 1.0
+        return chances
 
 
 class UniformParents:
@@ -166,7 +170,9 @@ class MixedParents:
 
     def __init__(self, *, shares: dict[str, float], rules: dict[str, ParentRule]) -> None:
         if set(shares) != set(rules):
-            raise ConfigurationError(f"shares are of {sorted(shares)}, rules are {sorted(rules)}: expected the same names.")
+            raise ConfigurationError(
+                f"shares are of {sorted(shares)}, rules are {sorted(rules)}: expected the same names."
+            )
         if min(shares.values(), default=-1.0) < 0 or not sum(shares.values()) > 0:
             raise ConfigurationError(f"shares: expected numbers of at least 0, not all of them 0, found {shares}.")
         total = sum(shares.values())
@@ -204,6 +210,32 @@ class AdaptiveParents:
         """Return the mixture of both rules that the momentum asks for."""
         pace = float(np.sqrt(ranking.momentum)) / self._scale
         intensity = self._least + (self._most - self._least) / (1.0 + pace)
+        return intensity * self._explore.chances(ranking) + (1.0 - intensity) * self._exploit.chances(ranking)
+
+
+class ImpatientParents:
+    """Explore the more the longer no record has fallen.
+
+    The chance to explore is least + (most - least) * s / (s + patience) after s attempts without a record.
+
+    Args:
+        exploit, explore: the rules to choose between.
+        least, most: bounds on the chance to explore, 0 to 1.
+        patience: attempts without a record that are halfway from ``least`` to ``most``.
+    """
+
+    def __init__(self, *, exploit: ParentRule, explore: ParentRule, least: float, most: float, patience: float) -> None:
+        if not 0 <= least <= most <= 1:
+            raise ConfigurationError(f"least and most are chances, expected 0 to 1 in order, found {least}, {most}.")
+        if not patience > 0:
+            raise ConfigurationError(f"patience: expected more than 0 attempts, found {patience}.")
+        self._exploit, self._explore = exploit, explore
+        self._least, self._most, self._patience = least, most, patience
+
+    def chances(self, ranking: Ranking) -> FloatArray:
+        """Return the mixture of both rules that the stagnation asks for."""
+        waited = ranking.stagnation / (ranking.stagnation + self._patience)
+        intensity = self._least + (self._most - self._least) * waited
         return intensity * self._explore.chances(ranking) + (1.0 - intensity) * self._exploit.chances(ranking)
 
 
