@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evolve.domain.evaluation import Scored
 from evolve.domain.objective import Feature
@@ -114,16 +115,20 @@ class ClusterParents:
 
     def chances(self, ranking: Ranking) -> FloatArray:
         """Return the chance of each program: that of its cluster times that within the cluster."""
-        places: dict[Signature, list[int]] = {}
-        for place, elite in enumerate(ranking.elites):
-            places.setdefault(signature(elite), []).append(place)
-        scores = np.array([ranking.gains[members[0]] for members in places.values()])
-        chances = np.zeros(len(ranking.gains))
-        for chance, members in zip(softmax(self._heights(scores, ranking.valid)), places.values(), strict=True):
-            sizes = np.array([length(ranking.elites[place]) for place in members])
-            shorter = -(sizes - sizes.min()) / (sizes.max() + 1e-6)
-            chances[members] = chance * softmax(shorter / self._length_temperature)
-        return chances
+        numbers: dict[Signature, int] = {}
+        cluster = np.array([numbers.setdefault(signature(elite), len(numbers)) for elite in ranking.elites])
+        _, first = np.unique(cluster, return_index=True)
+        of_cluster = softmax(self._heights(ranking.gains[first], ranking.valid))
+        within = self._shortness(np.array([length(elite) for elite in ranking.elites]), cluster)
+        return np.asarray(of_cluster[cluster] * within / np.bincount(cluster, within)[cluster], dtype=np.float64)
+
+    def _shortness(self, sizes: FloatArray, cluster: NDArray[np.intp]) -> FloatArray:
+        """Return each program's weight among those of its cluster."""
+        least, most = np.full(len(sizes), np.inf), np.zeros(len(sizes))
+        np.minimum.at(least, cluster, sizes)
+        np.maximum.at(most, cluster, sizes)
+        shorter = -(sizes - least[cluster]) / (most[cluster] + 1e-6)
+        return np.asarray(np.exp(shorter / self._length_temperature), dtype=np.float64)
 
     def _heights(self, scores: FloatArray, valid: int) -> FloatArray:
         halves = scores / 2  # the difference of two halves cannot overflow

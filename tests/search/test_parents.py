@@ -12,6 +12,7 @@ from evolve.errors import ConfigurationError
 from evolve.search.parents import (
     AdaptiveParents,
     FloatArray,
+    ImpatientParents,
     LeaderParents,
     MixedParents,
     ParentRule,
@@ -37,12 +38,13 @@ STEADY: dict[str, ParentRule] = {
     "leader": LeaderParents(),
     "rank": RankParents(top=2.0),
     "uniform": UniformParents(),
-    "clusters": ClusterParents(temperature=0.1, period=100, length_temperature=1.0),
     "mixed": MixedParents(
         shares={"leader": 3.0, "uniform": 1.0}, rules={"leader": LeaderParents(), "uniform": UniformParents()}
     ),
+    "impatient": ImpatientParents(exploit=LeaderParents(), explore=UniformParents(), least=0.1, most=0.7, patience=20),
     "adaptive": AdaptiveParents(exploit=LeaderParents(), explore=UniformParents(), least=0.1, most=0.7, scale=0.05),
 }
+CLUSTERS = ClusterParents(temperature=0.1, period=100, length_temperature=1.0)
 every_rule = pytest.mark.parametrize("rule", [*RULES.values(), *STEADY.values()], ids=[*RULES, *STEADY])
 curious = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 best_first = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30).map(
@@ -51,17 +53,21 @@ best_first = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size
 
 
 def ranking(
-    gains: FloatArray, children: FloatArray, accepted: FloatArray | None = None, momentum: float = 0.0
+    gains: FloatArray,
+    children: FloatArray,
+    accepted: FloatArray | None = None,
+    momentum: float = 0.0,
+    stagnation: int = 0,
 ) -> Ranking:
     elites = [Scored(step, 0, (), "test", Outcome.VALID, (float(gain),)) for step, gain in enumerate(gains)]
-    return Ranking(elites, gains, children, childless(gains) if accepted is None else accepted, 0, momentum)
+    return Ranking(elites, gains, children, childless(gains) if accepted is None else accepted, 0, stagnation, momentum)
 
 
 def childless(gains: FloatArray) -> FloatArray:
     return np.zeros(len(gains))
 
 
-@every_rule
+@pytest.mark.parametrize("rule", [*RULES.values(), *STEADY.values(), CLUSTERS], ids=[*RULES, *STEADY, "clusters"])
 @given(gains=best_first, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_chances_are_a_distribution_for_any_finite_gains(
@@ -167,10 +173,20 @@ def test_exploration_grows_as_improvement_ceases() -> None:
     assert explored[2] < 0.14 * 3 / 4
 
 
+def test_impatience_grows_with_stagnation() -> None:
+    gains = np.arange(4.0)[::-1]
+    explored = [
+        1 - STEADY["impatient"].chances(ranking(gains, childless(gains), stagnation=stagnation))[0]
+        for stagnation in (0, 20, 10**6)
+    ]
+    assert explored == pytest.approx([0.1 * 3 / 4, 0.4 * 3 / 4, 0.7 * 3 / 4], rel=1e-3)
+
+
 @pytest.mark.parametrize(
     "make",
     [
         lambda: RankParents(top=0.0),
+        lambda: ImpatientParents(exploit=LeaderParents(), explore=UniformParents(), least=0, most=1, patience=0),
         lambda: UcbParents(exploration=-1.0, temperature=1.0),
         lambda: UcbParents(exploration=1.0, temperature=0.0),
         lambda: MixedParents(shares={"a": 1.0}, rules={"b": UniformParents()}),
@@ -180,5 +196,5 @@ def test_exploration_grows_as_improvement_ceases() -> None:
     ],
 )
 def test_impossible_settings_of_rules_are_refused(make: Callable[[], ParentRule]) -> None:
-    with pytest.raises(ConfigurationError, match="expected|must|are of"):
+    with pytest.raises(ConfigurationError, match=r"expected|must|are of"):
         make()

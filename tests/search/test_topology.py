@@ -26,7 +26,7 @@ def test_a_single_island_sends_to_nobody(topology: TopologyName) -> None:
 
 
 def test_random_targets_are_others_change_and_repeat() -> None:
-    seen = Counter()
+    seen: Counter[tuple[int, int]] = Counter()
     for migration in range(400):
         drawn = routes("random", 5, valid=10 * migration)
         assert drawn == routes("random", 5, valid=10 * migration)
