@@ -1,12 +1,23 @@
 """What to try next: pure decisions, with no clock and no I/O; randomness is passed in.
 
 =============  ==================================================================================
+islands        IslandSearch: populations that breed apart, made of the parts below
+island         Island: an archive, its leader, and how its members have done as parents
+
 grid           GridArchive: MAP-Elites, one elite per cell of a grid over the problem's features
 pareto         ParetoFront: the programs no other dominates, and the best
+signatures     SignatureClusters, ClusterParents: FunSearch's population and its chances
+several        SeveralArchives: a member of one is a member of all
+
+parents        rules for the chance of each elite to be a parent, and mixtures of them
+inspirations   Inspired, BestShot: what is drawn by these chances and shown
+allocation     EvenAllocation, UcbAllocation: which island gets the next attempt
+topology       Migration: which islands send their best where, and when
+renewal        WorseHalf, Spawn, Restart: islands that begin anew
+stagnation     Ladder, NowAndThen: what attempts do otherwise when records cease to fall
+
 standing       Standing: best, front and counts; every search has one
-parents        RankedParents, WeightedParents: the chance of each elite to be a parent
-inspirations   which other programs are shown beside the parent
-islands        IslandSearch: grids that breed apart and exchange their best
+lots           numbers that look random where nothing may be drawn
 controls       Greedy, BestOfN, RandomWalk: what every other search has to beat
 =============  ==================================================================================
 
@@ -21,6 +32,7 @@ preset it finds; an unusual combination of settings is one more line in its ``SE
 becomes an object by ``instantiate(preset, _partial_=True)(features=problem.features)``: as a direct
 argument of ``instantiate`` the features would arrive as configuration nodes.
 
-To add a way of choosing parents: a class with ``chances`` in ``parents``, and a preset that names it
-under ``parents:``.
+To add a part: a class with the methods of its Protocol, and a preset that names it. Rules for parents,
+renewal and relief keep nothing, so that all islands can share them; an allocation has state, of its
+search alone. An archive is named with ``_partial_: true`` and made for each island from ``features``.
 """
