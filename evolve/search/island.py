@@ -110,10 +110,14 @@ class Island:
         if best is None:
             self._best = self._leader = scored
             return True
-        if (scored.gains, scored.violation) == (best.gains, best.violation):
+        if scored.violation == best.violation:
+            ahead, level = scored.gains > best.gains, scored.gains == best.gains
+        else:
+            ahead, level = scored.violation < best.violation, False
+        if level:
             self._leader = scored
             return True
-        if best_first([best, scored])[0] is best:
+        if not ahead:
             return False
         self._trail.append(best)
         self._best = self._leader = scored

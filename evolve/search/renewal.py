@@ -111,12 +111,11 @@ class Restart:
 
     def due(self, attempts: int, idle: int, islands: Sequence[Islander]) -> Sequence[Founding]:
         """Return the islands whose patience has ended; the best one stays."""
+        stuck = [number for number, island in enumerate(islands) if island.stagnation >= self._patience]
+        if not stuck:
+            return []
         best = _best_islands_first(islands)[0]
-        return [
-            Founding(number, islands[best].best)
-            for number, island in enumerate(islands)
-            if number != best and island.stagnation >= self._patience
-        ]
+        return [Founding(number, islands[best].best) for number in stuck if number != best]
 
 
 def _best_islands_first(islands: Sequence[Islander]) -> list[int]:
