@@ -44,6 +44,7 @@ from evolve.paths import bundled
 
 Config = Mapping[str, Any]
 
+_EXPERIMENT = "experiment"
 _LESSON_OPERATORS = ("distill", "meta_prompt")
 _NAMES = ("problem", "run", "store.url")
 _PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
@@ -173,6 +174,8 @@ def for_fork(config: Config, overrides: Sequence[str]) -> Config:
         key, value = parsed(override)
         if key in ("problem", "store") or key.startswith(("params.", "store.")):
             raise ConfigurationError(f"A fork keeps its {key.partition('.')[0]}; {key!r} cannot be changed.")
+        if key == _EXPERIMENT:
+            raise ConfigurationError("A fork takes options and settings one by one, not an experiment.")
         if key in _groups():
             changed[key] = configure(["problem=none", override])[key]
         else:
@@ -293,6 +296,8 @@ def _not_in_option(said: str, overrides: Sequence[str]) -> str:
 def _known_keys() -> set[str]:
     keys: set[str] = set()
     for path in bundled("conf").rglob("*.yaml"):
+        if path.parent.name == _EXPERIMENT:
+            continue  # its settings are those of other groups
         prefix = "" if path.parent == bundled("conf") else f"{path.parent.name}."
         keys.update(prefix + key for key in _paths(OmegaConf.to_container(OmegaConf.load(path))))
     return keys | set(_groups())

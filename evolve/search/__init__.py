@@ -1,18 +1,29 @@
 """What to try next: pure decisions, with no clock and no I/O; randomness is passed in.
 
 =============  ==================================================================================
+islands        IslandSearch: populations that breed apart, made of the parts below
+island         Island: an archive, its leader, and how its members have done as parents
+gepa           GepaSearch: parents lead on some instance
+nsga2          Nsga2Search: a population kept by non-dominated sorting and crowding
+
 cells          CellArchive: what archives with one elite per cell have in common
 grid           GridArchive: MAP-Elites, one elite per cell of a grid over the problem's features
 cvt            CVTArchive: the same with Voronoi cells, over features, the shape of the text, or both
 instances      InstanceWinners: the best program on each instance of the judge
 pareto         ParetoFront: the programs no other dominates, and the best; hypervolume
-standing       Standing: best, front and counts; every search has one
-parents        RankedParents, WeightedParents: the chance of each elite to be a parent
-inspirations   which other programs are shown beside the parent
+signatures     SignatureClusters, ClusterParents: FunSearch's population and its chances
+several        SeveralArchives: a member of one is a member of all
+
+parents        rules for the chance of each elite to be a parent, and mixtures of them
+inspirations   Inspired, BestShot: what is drawn by these chances and shown
 tradeoffs      parents for every trade-off between objectives, and programs that complement them
-islands        IslandSearch: grids that breed apart and exchange their best
-gepa           GepaSearch: parents lead on some instance
-nsga2          Nsga2Search: a population kept by non-dominated sorting and crowding
+allocation     EvenAllocation, UcbAllocation: which island gets the next attempt
+topology       Migration: which islands send their best where, and when
+renewal        WorseHalf, Spawn, Restart: islands that begin anew
+stagnation     Ladder, NowAndThen: what attempts do otherwise when records cease to fall
+
+standing       Standing: best, front and counts; every search has one
+lots           numbers that look random where nothing may be drawn
 controls       Greedy, BestOfN, RandomWalk: what every other search has to beat
 =============  ==================================================================================
 
@@ -31,9 +42,10 @@ To add an archive: a class with ``add``, ``elites`` and a length whose construct
 keyword, and a line in ``tests/conformance/test_archive_conformance.py``. In a preset it is a factory,
 ``archive: {_target_: evolve.search.cvt.CVTArchive, _partial_: true, cells: 50, axes: both, seed: 0}``.
 
+To add another part: a class with the methods of its Protocol, and a preset that names it. Rules for parents,
+renewal and relief keep nothing, so that all islands can share them; an allocation has state, of its
+search alone.
+
 Feasibility comes first everywhere: programs are compared by ``constrained_dominates``, ``constrained_better`` and
 ``merit`` of ``domain.objective``.
-
-To add a way of choosing parents: a class with ``chances`` in ``parents``, and a preset that names it
-under ``parents:``.
 """

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evolve.domain.evaluation import Scored
-from evolve.domain.objective import Feature
+from evolve.domain.objective import Feature, merit
 from evolve.domain.proposal import Choice, Placement
 from evolve.errors import SeedNotValid
 from evolve.search.grid import GridArchive
@@ -29,7 +29,7 @@ class Control(ABC):
     """
 
     def __init__(self, *, features: Sequence[Feature]) -> None:
-        self._grid = GridArchive(features)
+        self._grid = GridArchive(features=features)
         self._standing = Standing()
         self._candidates = array("q")  # steps; 8 bytes each
 
@@ -72,8 +72,8 @@ class Greedy(Control):
         self._bar: tuple[float, ...] = ()
 
     def _consider(self, scored: Scored) -> None:
-        if scored.gains >= self._bar:  # by objectives in order; everything is at least ()
-            self._bar = scored.gains
+        if merit(scored) >= self._bar:  # everything is at least ()
+            self._bar = merit(scored)
             self._candidates = array("q", [scored.step])
 
 

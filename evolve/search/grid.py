@@ -15,7 +15,7 @@ class GridArchive(CellArchive[tuple[int, ...]]):
     Without features the grid is a single cell named ``0``.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, *, features: Sequence[Feature]) -> None:
         super().__init__()
         self._features = tuple(features)
 

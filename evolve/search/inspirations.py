@@ -1,10 +1,98 @@
-"""Which other programs an operator is shown beside the parent."""
+"""From chances to a choice: which elite is the parent, and which others are shown beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
+
+from evolve.errors import ConfigurationError
+from evolve.search.parents import FloatArray
+
+
+class Shown(NamedTuple):
+    """Steps of a parent and its inspirations."""
+
+    parent: int
+    inspirations: tuple[int, ...]
+
+
+class Showing(Protocol):
+    """Draws what an operator is shown."""
+
+    def choose(self, ranked: Sequence[int], cumulative: FloatArray, rng: np.random.Generator) -> Shown:
+        """Return the steps of a parent and its inspirations.
+
+        Args:
+            ranked: steps of the elites, best first, all different, at least one.
+            cumulative: running sums of their chances to be the parent.
+        """
+
+    def beside(self, ranked: Sequence[int], parent: int, rng: np.random.Generator) -> Shown:
+        """Return the steps of inspirations for a parent that need not be among ``ranked``."""
+
+
+class Inspired:
+    """The parent by its chance; beside it some of the best and some drawn evenly, best first.
+
+    Args:
+        count: inspirations.
+        top: how many of them are the island's best.
+    """
+
+    def __init__(self, *, count: int, top: int) -> None:
+        for name, value in (("count", count), ("top", top)):
+            if value < 0:
+                raise ConfigurationError(f"showing.{name} must be at least 0, found {value}.")
+        self._count = count
+        self._top = top
+
+    def choose(self, ranked: Sequence[int], cumulative: FloatArray, rng: np.random.Generator) -> Shown:
+        """Return a parent and its inspirations."""
+        place = drawn_place(cumulative, rng)
+        return Shown(ranked[place], choose_inspirations(ranked, place, rng, count=self._count, top=self._top))
+
+    def beside(self, ranked: Sequence[int], parent: int, rng: np.random.Generator) -> Shown:
+        """Return inspirations for any parent."""
+        steps = [parent, *(step for step in ranked if step != parent)]
+        return Shown(parent, choose_inspirations(steps, 0, rng, count=self._count, top=self._top))
+
+
+class BestShot:
+    """Several programs by their chances: the best is the parent, the others rise towards it.
+
+    Best-shot prompting of FunSearch (Romera-Paredes et al. 2024, Nature 625, Methods): a prompt shows k
+    programs in ascending order of score, for the model to go on with a better one.
+
+    Args:
+        programs: k, the parent included.
+    """
+
+    def __init__(self, *, programs: int) -> None:
+        if programs < 1:
+            raise ConfigurationError(f"showing.programs must be at least 1, found {programs}.")
+        self._programs = programs
+
+    def choose(self, ranked: Sequence[int], cumulative: FloatArray, rng: np.random.Generator) -> Shown:
+        """Return the best of up to k different programs, and the others, worst first."""
+        chances = np.diff(cumulative, prepend=0.0)
+        count = min(self._programs, int((chances > 0).sum()))
+        places = rng.choice(len(ranked), size=count, replace=False, p=chances / chances.sum())
+        best, *others = sorted(places.tolist())
+        return Shown(ranked[best], tuple([ranked[place] for place in reversed(others)]))
+
+    def beside(self, ranked: Sequence[int], parent: int, rng: np.random.Generator) -> Shown:
+        """Return k - 1 elites drawn evenly, worst first."""
+        steps = [parent, *(step for step in ranked if step != parent)]
+        others = choose_inspirations(steps, 0, rng, count=self._programs - 1, top=0)
+        return Shown(parent, others[::-1])
+
+
+def drawn_place(cumulative: FloatArray, rng: np.random.Generator) -> int:
+    """Draw a position by chances given as running sums."""
+    drawn = int(cumulative.searchsorted(rng.random() * cumulative[-1], side="right"))
+    return min(drawn, len(cumulative) - 1)  # the product can round up to the last sum
 
 
 def choose_inspirations(

@@ -1,8 +1,9 @@
-"""MAP-Elites on several islands with migration around a ring, in the manner of AlphaEvolve."""
+"""Islands: populations that breed apart, made of parts that can be exchanged one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -10,137 +11,96 @@ from evolve.domain.evaluation import Scored
 from evolve.domain.objective import Feature
 from evolve.domain.proposal import Choice, Placement
 from evolve.errors import ConfigurationError, SeedNotValid
-from evolve.search.grid import GridArchive
-from evolve.search.inspirations import choose_inspirations
-from evolve.search.parents import FloatArray, ParentRule
-from evolve.search.pareto import best_first
+from evolve.interfaces import Archive
+from evolve.search.allocation import Allocation
+from evolve.search.inspirations import Showing
+from evolve.search.island import Island
+from evolve.search.parents import ParentRule
+from evolve.search.renewal import Islander, Renewal
+from evolve.search.stagnation import Relief, deed_of
 from evolve.search.standing import NOTHING_TOLD, Standing
+from evolve.search.topology import Migration
 
 
-class Island:
-    """A grid of elites that breed among themselves.
+class ArchiveFactory(Protocol):
+    """Makes the archive of an island; in YAML an archive with ``_partial_: true``."""
 
-    The ranking and the chances are made when first needed and kept until a placement, or a child,
-    changes them.
-    """
-
-    def __init__(self, features: Sequence[Feature], parents: ParentRule) -> None:
-        self._archive = GridArchive(features)
-        self._parents = parents
-        self._children: dict[int, int] = {}  # step of an elite -> finished attempts it was the parent of
-        self._ranked: list[Scored] | None = None
-        self._steps: list[int] = []
-        self._gains: FloatArray = np.empty(0)
-        self._cumulative: FloatArray | None = None
-
-    def __len__(self) -> int:
-        """Number of elites."""
-        return len(self._archive)
-
-    def place(self, scored: Scored) -> tuple[Placement, str]:
-        """Offer a VALID program to the grid."""
-        placement, cell = self._archive.add(scored)
-        if placement:
-            self._children[scored.step] = 0
-            if len(self._children) > 2 * len(self._archive):
-                self._forget_displaced()
-            self._ranked = self._cumulative = None
-        return placement, cell
-
-    def count_child(self, parent: int) -> None:
-        """Note that an attempt made from ``parent`` ended; nothing happens when it is no elite here."""
-        if parent in self._children:
-            self._children[parent] += 1
-            self._cumulative = None
-
-    def ranked(self) -> Sequence[Scored]:
-        """Return the elites, best first."""
-        if self._ranked is None:
-            self._ranked = best_first(self._archive.elites())
-            self._steps = [elite.step for elite in self._ranked]
-            self._gains = np.array([elite.gains[0] for elite in self._ranked])
-        return self._ranked
-
-    def choose(self, rng: np.random.Generator, *, inspirations: int, top: int) -> tuple[int, tuple[int, ...]]:
-        """Return the steps of a parent and its inspirations."""
-        cumulative = self._chances()
-        drawn = int(cumulative.searchsorted(rng.random() * cumulative[-1], side="right"))
-        parent = min(drawn, len(self._steps) - 1)  # the product can round up to the last sum
-        chosen = choose_inspirations(self._steps, parent, rng, count=inspirations, top=top)
-        return self._steps[parent], chosen
-
-    def _chances(self) -> FloatArray:
-        if self._cumulative is None:
-            self.ranked()
-            children = np.array([self._children[step] for step in self._steps], dtype=np.float64)
-            self._cumulative = self._parents.chances(self._gains, children).cumsum()
-        return self._cumulative
-
-    def _forget_displaced(self) -> None:
-        self._children = {elite.step: self._children[elite.step] for elite in self._archive.elites()}
+    def __call__(self, *, features: Sequence[Feature]) -> Archive: ...
 
 
 class IslandSearch:
-    """Islands of MAP-Elites grids; the best elites are copied to the next island now and then.
+    """Islands of archives: the best are copied between them, the worst begin anew.
 
     The first VALID program, the seed, settles every island. A later one belongs to the island that
-    its parent was chosen on (``Scored.island``, folded onto the islands there are). Failures count
-    as children of their parent and leave no other trace. Cells are named ``i2:3,7``: island 2,
-    cell 3,7.
+    its parent was chosen on (``Scored.island``, folded onto the islands there are), whatever has
+    become of that island since. Failures count as children of their parent and leave no other trace.
+    Cells are named ``i2:3,7``: island 2, cell 3,7.
 
     Args:
-        features: axes of the grids.
-        parents: chance of each elite to be a parent.
-        islands: number of islands.
-        migration_interval: VALID programs between two migrations.
-        migrants: elites that each island copies to its neighbour; 0 for none.
-        inspirations: programs shown beside the parent.
-        top_inspirations: how many of them are the island's best; the others are drawn evenly.
+        features: axes of the archives.
+        archive: makes the archive of an island.
+        parents: chance of each elite to be the parent.
+        showing: draws the parent by these chances, and what is shown beside it.
+        islands: number of islands at the start.
+        allocation: which island gets the next attempt.
+        migration: copies of the best between islands.
+        renewal: which islands begin anew; each rule is asked after every attempt.
+        relief: what attempts do otherwise when records cease to fall; the first that has a say decides.
     """
 
     def __init__(
         self,
         *,
         features: Sequence[Feature],
+        archive: ArchiveFactory,
         parents: ParentRule,
+        showing: Showing,
         islands: int,
-        migration_interval: int,
-        migrants: int,
-        inspirations: int,
-        top_inspirations: int,
+        allocation: Allocation,
+        migration: Migration,
+        renewal: Sequence[Renewal],
+        relief: Sequence[Relief],
     ) -> None:
-        _at_least(1, islands=islands, migration_interval=migration_interval)
-        _at_least(0, migrants=migrants, inspirations=inspirations, top_inspirations=top_inspirations)
-        self._islands = [Island(features, parents) for _ in range(islands)]
+        if islands < 1:
+            raise ConfigurationError(f"search.islands must be at least 1, found {islands}.")
+        self._features = tuple(features)
+        self._archive, self._parents, self._showing = archive, parents, showing
+        self._allocation, self._migration = allocation, migration
+        self._renewal, self._relief = tuple(renewal), tuple(relief)
         self._standing = Standing()
-        self._migration_interval = migration_interval
-        self._migrants = migrants
-        self._inspirations = inspirations
-        self._top_inspirations = top_inspirations
+        self._islands: list[Island] = []
+        self._idle = 0
+        self._seed_gain = 0.0
+        for number in range(islands):
+            self._open(number)
 
     def ask(self, rng: np.random.Generator) -> Choice:
-        """Choose an island evenly, then parent and inspirations on it.
+        """Choose an island, then parent and inspirations on it.
 
         Raises SeedNotValid before a VALID program was told.
         """
         if not self._standing.valid:
             raise SeedNotValid(NOTHING_TOLD)
-        number = int(rng.random() * len(self._islands))
-        parent, inspirations = self._islands[number].choose(
-            rng, inspirations=self._inspirations, top=self._top_inspirations
-        )
-        return Choice(parent=parent, inspirations=inspirations, island=number)
+        number = self._allocation.draw(rng)
+        island = self._islands[number]
+        deed = deed_of(self._relief, island.stagnation, rng)
+        parent, inspirations = island.go_back(rng) if deed.backtrack else island.choose(rng)
+        return Choice(parent=parent, inspirations=inspirations, island=number, wants=deed.wants)
 
     def tell(self, scored: Scored) -> tuple[Placement, str]:
-        """Place a VALID program on its island; migrate when it is time."""
+        """Place a VALID program on its island; migrate and renew islands when it is time."""
         number = scored.island % len(self._islands)
-        if scored.parents:
-            self._islands[number].count_child(scored.parents[0])
-        if not self._standing.note(scored):
-            return Placement.NOT_PLACED, ""
-        placement, cell = self._settle(scored, number)
-        if self._standing.valid % self._migration_interval == 0:
+        island, before = self._islands[number], self._islands[number].best
+        island.count()
+        valid = self._note(scored)
+        placement, cell = self._settle(scored, number) if valid else (Placement.NOT_PLACED, "")
+        improvement = self._improvement(before, island.best)
+        island.credit(scored.parents[0] if scored.parents else None, placement, improvement)
+        self._allocation.observe(number, improvement, scored)
+        if valid and self._migration.due(self._standing.valid):
             self._migrate()
+        if self._standing.valid:
+            self._renew()
         return placement, f"i{number}:{cell}" if placement else ""
 
     def best(self) -> Scored | None:
@@ -156,21 +116,45 @@ class IslandSearch:
         sizes = [len(island) for island in self._islands]
         return {**self._standing.status(), "islands": len(sizes), "cells": sum(sizes), "cells_fullest": max(sizes)}
 
+    def _note(self, scored: Scored) -> bool:
+        """Count an attempt; return whether it is VALID."""
+        best = self._standing.front.best
+        valid = self._standing.note(scored)
+        self._idle = self._idle + 1 if best is self._standing.front.best else 0
+        return valid
+
     def _settle(self, scored: Scored, number: int) -> tuple[Placement, str]:
         if self._standing.valid > 1:
             return self._islands[number].place(scored)
+        self._seed_gain = scored.gains[0]
         return [island.place(scored) for island in self._islands][number]
 
+    def _improvement(self, before: Scored | None, after: Scored | None) -> float:
+        """Return how far an island's best rose, as a share of what the run's best has risen above the seed."""
+        best = self._standing.front.best
+        if before is None or after is None or best is None or after is before:
+            return 0.0
+        span = best.gains[0] - self._seed_gain
+        return min(max((after.gains[0] - before.gains[0]) / span, 0.0), 1.0) if span > 0 else 0.0
+
     def _migrate(self) -> None:
-        """Copy each island's best to the next, all at once: nobody travels two islands in one migration."""
-        travellers = [tuple(island.ranked()[: self._migrants]) for island in self._islands]
+        """Copy each island's best, all at once: nobody travels two islands in one migration."""
+        travellers = [tuple(island.ranked()[: self._migration.migrants]) for island in self._islands]
         for number, leaving in enumerate(travellers):
-            target = self._islands[(number + 1) % len(self._islands)]
-            for elite in leaving:
-                target.place(elite)
+            for target in self._migration.targets(number, len(self._islands), self._standing.valid):
+                for elite in leaving:
+                    self._islands[target].place(elite)
 
+    def _renew(self) -> None:
+        attempts = self._standing.valid + self._standing.failed
+        for rule in self._renewal:
+            known = [Islander(island.best, island.stagnation) for island in self._islands if island.best is not None]
+            for founding in rule.due(attempts, self._idle, known):
+                self._open(founding.island)
+                self._islands[founding.island].place(founding.founder)
 
-def _at_least(smallest: int, **settings: int) -> None:
-    for name, value in settings.items():
-        if value < smallest:
-            raise ConfigurationError(f"search.{name} must be at least {smallest}, found {value}.")
+    def _open(self, number: int) -> None:
+        """Begin an island, in place of the one of this number if there is one."""
+        island = Island(self._archive(features=self._features), self._parents, self._showing)
+        self._islands[number : number + 1] = [island]
+        self._allocation.found(number)

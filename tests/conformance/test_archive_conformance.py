@@ -21,8 +21,22 @@ from evolve.search.cvt import CVTArchive
 from evolve.search.grid import GridArchive
 from evolve.search.instances import InstanceWinners
 from evolve.search.pareto import ParetoFront
+from evolve.search.several import SeveralArchives
+from evolve.search.signatures import SignatureClusters
 
 FEATURES = (Feature("lines", 0, 10, 3), Feature("speed", 0, 1, 2))
+
+
+def several() -> Archive:
+    return SeveralArchives(
+        features=FEATURES,
+        archives={
+            "grid": GridArchive,
+            "clusters": partial(SignatureClusters, clusters=100, members=2),
+        },
+    )
+
+
 ARCHIVES: dict[str, Callable[[], Archive]] = {
     "grid": partial(GridArchive, features=FEATURES),
     "pareto": partial(ParetoFront, features=FEATURES),
@@ -30,6 +44,8 @@ ARCHIVES: dict[str, Callable[[], Archive]] = {
     "cvt_features": partial(CVTArchive, features=FEATURES, cells=5, axes="features", seed=0),
     "cvt_shape": partial(CVTArchive, features=FEATURES, cells=9, axes="shape", seed=1),
     "cvt_both": partial(CVTArchive, features=FEATURES, cells=9, axes="both", seed=2),
+    "several": several,
+    "signatures": partial(SignatureClusters, features=FEATURES, clusters=100, members=3),
 }
 
 gains = st.tuples(st.integers(0, 4).map(float), st.integers(0, 4).map(float))

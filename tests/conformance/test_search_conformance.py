@@ -17,10 +17,16 @@ from evolve.domain.proposal import Choice, Placement
 from evolve.domain.shape import SHAPE_NAMES
 from evolve.errors import SeedNotValid
 from evolve.interfaces import Search
+from evolve.search.allocation import EvenAllocation
 from evolve.search.gepa import GepaSearch
+from evolve.search.grid import GridArchive
+from evolve.search.inspirations import Inspired
 from evolve.search.islands import IslandSearch
 from evolve.search.nsga2 import Nsga2Search
 from evolve.search.parents import RankedParents
+from evolve.search.renewal import Restart, Spawn, WorseHalf
+from evolve.search.stagnation import Ladder
+from evolve.search.topology import Migration
 
 FEATURES = (Feature("a", 0, 1, 4), Feature("b", 0, 1, 4))
 INSTANCES = ("x", "y", "z")
@@ -40,12 +46,14 @@ def preset(path: Path) -> Callable[[], Search]:
 def small_islands() -> Search:
     return IslandSearch(
         features=FEATURES,
+        archive=GridArchive,
         parents=RankedParents(exploit=0.5, top=2.0),
+        showing=Inspired(count=6, top=2),
         islands=3,
-        migration_interval=1,
-        migrants=5,
-        inspirations=6,
-        top_inspirations=2,
+        allocation=EvenAllocation(),
+        migration=Migration(topology="random", interval=1, migrants=5),
+        renewal=[Spawn(patience=3, most=5), WorseHalf(every=20), Restart(patience=12)],
+        relief=[Ladder(reflect_after=1, shift_after=2, backtrack_after=3, share=0.9)],
     )
 
 
@@ -180,20 +188,23 @@ def test_parents_and_inspirations_were_told_valid_and_differ(make: Callable[[], 
         assert len(set(choice.inspirations)) == len(choice.inspirations)
 
 
-def test_inspirations_come_best_first(make: Callable[[], Search]) -> None:
+def test_inspirations_come_best_first_or_all_rise_towards_the_parent(make: Callable[[], Search]) -> None:
     search, merits = make(), {0: merit(seed())}
     for _, scored in live_run(search):
         if scored.valid:
             merits[scored.step] = merit(scored)
     for choice in answers(search):
         shown = [merits[step] for step in choice.inspirations]
-        assert shown == sorted(shown, reverse=True)
+        rising = [*shown, merits[choice.parent]]
+        assert shown == sorted(shown, reverse=True) or rising == sorted(rising)
 
 
 def test_islands_are_within_what_status_says(make: Callable[[], Search]) -> None:
     search = make()
     islands = {choice.island for choice, _ in live_run(search)}
-    assert islands == set(range(int(search.status()["islands"])))
+    known = int(search.status()["islands"])
+    assert islands <= set(range(known))
+    assert len(islands) > known / 2  # one that has just begun may not have been asked yet
 
 
 def test_failures_get_no_place_and_leave_best_and_front_alone(make: Callable[[], Search]) -> None:
@@ -256,7 +267,7 @@ def test_a_place_has_a_cell_and_no_place_has_none(make: Callable[[], Search]) ->
     search = make()
     places = [search.tell(seed()), *(search.tell(scored) for _, scored in live_run(make()))]
     assert all(bool(placement) == bool(cell) for placement, cell in places)
-    assert {placement for placement, _ in places} == set(Placement)
+    assert {placement for placement, _ in places} >= {Placement.NOT_PLACED, Placement.NEW}
 
 
 @pytest.mark.parametrize("path", sorted(PRESETS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -19,19 +19,19 @@ def valid(step: int, gains: Sequence[float], features: Sequence[float]) -> Score
 
 
 def test_cells_are_named_by_their_indices() -> None:
-    grid = GridArchive(FEATURES)
+    grid = GridArchive(features=FEATURES)
     assert grid.add(valid(0, [1], [35, 0.8])) == (Placement.NEW, "3,3")
     assert grid.add(valid(1, [1], [0, 0])) == (Placement.NEW, "0,0")
 
 
 def test_values_outside_the_range_fall_into_the_outer_cells() -> None:
-    grid = GridArchive(FEATURES)
+    grid = GridArchive(features=FEATURES)
     assert grid.add(valid(0, [1], [-1e308, 1e308]))[1] == "0,3"
     assert grid.add(valid(1, [1], [1e308, -7]))[1] == "9,0"
 
 
 def test_only_a_better_program_takes_an_occupied_cell() -> None:
-    grid = GridArchive(FEATURES)
+    grid = GridArchive(features=FEATURES)
     first, tie, worse, better = (valid(step, [gain], [5, 0.5]) for step, gain in enumerate([2.0, 2.0, 1.0, 3.0]))
     assert grid.add(first)[0] is Placement.NEW
     assert grid.add(tie) == (Placement.NOT_PLACED, "")
@@ -42,14 +42,14 @@ def test_only_a_better_program_takes_an_occupied_cell() -> None:
 
 
 def test_without_features_there_is_one_cell() -> None:
-    grid = GridArchive(())
+    grid = GridArchive(features=())
     assert grid.add(valid(0, [1], [])) == (Placement.NEW, "0")
     assert grid.add(valid(1, [2], [])) == (Placement.IMPROVED, "0")
     assert len(grid) == 1
 
 
 def test_elites_keep_the_order_in_which_cells_were_found() -> None:
-    grid = GridArchive(FEATURES)
+    grid = GridArchive(features=FEATURES)
     for step, lines in enumerate([90, 10, 50]):
         grid.add(valid(step, [1], [lines, 0]))
     grid.add(valid(3, [2], [90, 0]))
@@ -58,13 +58,13 @@ def test_elites_keep_the_order_in_which_cells_were_found() -> None:
 
 def test_a_program_with_the_wrong_number_of_features_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
-        GridArchive(FEATURES).add(valid(0, [1], [1]))
+        GridArchive(features=FEATURES).add(valid(0, [1], [1]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(-10, 110), st.floats(-1, 2)), max_size=40))
 @settings(max_examples=60, deadline=None)
 def test_each_cell_holds_the_first_of_the_best_programs_offered_to_it(rows: list[tuple[int, int, float]]) -> None:
-    grid = GridArchive(FEATURES)
+    grid = GridArchive(features=FEATURES)
     expected: dict[tuple[int, ...], Scored] = {}
     for step, (gain, lines, speed) in enumerate(rows):
         scored = valid(step, [gain], [lines, speed])

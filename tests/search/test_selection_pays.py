@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.objective import Feature
 from evolve.interfaces import Search
+from evolve.search.allocation import EvenAllocation
 from evolve.search.controls import BestOfN, Greedy, RandomWalk
+from evolve.search.grid import GridArchive
+from evolve.search.inspirations import Inspired
 from evolve.search.islands import IslandSearch
 from evolve.search.parents import ParentRule, RankedParents, WeightedParents
+from evolve.search.topology import Migration
 
 Point = NDArray[np.float64]
 FEATURES = (Feature("x0", 0, 1, 10), Feature("x1", 0, 1, 4))
@@ -24,12 +28,14 @@ SEEDS = range(7)
 def islands(parents: ParentRule, number: int = 2) -> IslandSearch:
     return IslandSearch(
         features=FEATURES,
+        archive=GridArchive,
         parents=parents,
+        showing=Inspired(count=3, top=1),
         islands=number,
-        migration_interval=25,
-        migrants=1,
-        inspirations=3,
-        top_inspirations=1,
+        allocation=EvenAllocation(),
+        migration=Migration(topology="ring", interval=25, migrants=1),
+        renewal=[],
+        relief=[],
     )
 
 

@@ -1,0 +1,136 @@
+"""A population that breeds among itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from evolve.domain.evaluation import Scored
+from evolve.domain.proposal import Placement
+from evolve.interfaces import Archive
+from evolve.search.inspirations import Showing, Shown
+from evolve.search.parents import FloatArray, ParentRule, Ranking
+from evolve.search.pareto import best_first
+
+_TRAIL = 16
+_MOMENTUM = 0.9
+"""How much of the momentum an attempt leaves (AdaEvolve's rho)."""
+
+
+class Island:
+    """An archive, its leader, and how its members have done as parents.
+
+    The leader is the best program told; of equals the one told last, so that what is bred from drifts over
+    plateaus. It is a member, placed or not. The ranking and the chances are made when first needed
+    and kept until something is told.
+    """
+
+    def __init__(self, archive: Archive, parents: ParentRule, showing: Showing) -> None:
+        self._archive = archive
+        self._parents = parents
+        self._showing = showing
+        self._leader: Scored | None = None
+        self._best: Scored | None = None
+        self._trail: deque[Scored] = deque(maxlen=_TRAIL)
+        self._children: dict[int, list[int]] = {}  # step of a member -> finished attempts from it, those placed
+        self._valid = 0
+        self._momentum = 0.0
+        self._ranked: list[Scored] | None = None
+        self._steps: list[int] = []
+        self._gains: FloatArray = np.empty(0)
+        self._cumulative: FloatArray | None = None
+        self.stagnation = 0
+
+    def __len__(self) -> int:
+        """Number of elites in the archive."""
+        return len(self._archive)
+
+    @property
+    def best(self) -> Scored | None:
+        """The best program told; of equals the first."""
+        return self._best
+
+    def place(self, scored: Scored) -> tuple[Placement, str]:
+        """Offer a VALID program to the archive."""
+        placement, cell = self._archive.add(scored)
+        leads = self._lead(scored)
+        if placement or leads:
+            self._children.setdefault(scored.step, [0, 0])
+            self._ranked = None
+            if len(self._children) > 2 * len(self._archive) + 2:
+                self._forget_displaced()
+        self._valid += 1
+        self._cumulative = None
+        return placement, cell
+
+    def count(self) -> None:
+        """Count an attempt that ended here; before its program is placed, as a record ends stagnation."""
+        self.stagnation += 1
+
+    def credit(self, parent: int | None, placement: Placement, improvement: float) -> None:
+        """Learn what an attempt was worth; ``parent`` is None when nobody knows.
+
+        Args:
+            improvement: of the island's best, as a share of what the run has improved so far.
+        """
+        self._momentum = _MOMENTUM * self._momentum + (1 - _MOMENTUM) * improvement**2
+        self._cumulative = None
+        counts = None if parent is None else self._children.get(parent)
+        if counts is not None:
+            counts[0] += 1
+            counts[1] += bool(placement)
+
+    def ranked(self) -> Sequence[Scored]:
+        """Return the members, the leader first, then best first."""
+        if self._ranked is None:
+            assert self._leader is not None
+            others = [elite for elite in self._archive.elites() if elite.step != self._leader.step]
+            self._ranked = [self._leader, *best_first(others)]
+            self._steps = [elite.step for elite in self._ranked]
+            self._gains = np.array([elite.gains[0] for elite in self._ranked])
+        return self._ranked
+
+    def choose(self, rng: np.random.Generator) -> Shown:
+        """Return the steps of a parent and its inspirations."""
+        cumulative = self._chances()
+        return self._showing.choose(self._steps, cumulative, rng)
+
+    def go_back(self, rng: np.random.Generator) -> Shown:
+        """Return an earlier record as the parent, if there is one, and inspirations."""
+        if not self._trail:
+            return self.choose(rng)
+        parent = self._trail[int(rng.random() * len(self._trail))].step
+        self.ranked()
+        return self._showing.beside(self._steps, parent, rng)
+
+    def _lead(self, scored: Scored) -> bool:
+        best = self._best
+        if best is None:
+            self._best = self._leader = scored
+            return True
+        if merit(scored) == merit(best):
+            self._leader = scored
+            return True
+        if merit(scored) < merit(best):
+            return False
+        self._trail.append(best)
+        self._best = self._leader = scored
+        self.stagnation = 0
+        return True
+
+    def _chances(self) -> FloatArray:
+        if self._cumulative is None:
+            ranked = self.ranked()
+            counts = np.array([self._children[step] for step in self._steps], dtype=np.float64)
+            ranking = Ranking(
+                ranked, self._gains, counts[:, 0], counts[:, 1], self._valid, self.stagnation, self._momentum
+            )
+            self._cumulative = self._parents.chances(ranking).cumsum()
+        return self._cumulative
+
+    def _forget_displaced(self) -> None:
+        assert self._leader is not None
+        members = [*self._archive.elites(), self._leader]
+        self._children = {elite.step: self._children[elite.step] for elite in members}
