@@ -35,6 +35,7 @@ from typing import Protocol
 import numpy as np
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
+from evolve.domain.objective import Direction
 from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -386,12 +387,40 @@ class Arm:
 
 # ── the evaluation ────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """What an evaluation must still be able to reach: it is stopped when its judge reports that ``metric``
+    will at best be worse than ``limit``."""
+
+    metric: str
+    direction: Direction
+    limit: float
+
+    def is_missed(self, value: float) -> bool:
+        """Whether ``value`` is worse than the limit."""
+        return value < self.limit if self.direction is Direction.MAXIMIZE else value > self.limit
+
+
+Watch = Callable[[Mapping[str, float]], None]
+"""Told of interim results of an evaluation in flight: what each metric will at best be."""
+
+
+def watch_nothing(metrics: Mapping[str, float]) -> None:
+    """A Watch that is not interested."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """One stage of one evaluation, as it is sent to a sandbox."""
+    """One stage of one evaluation, as it is sent to a sandbox.
+
+    With a ``bar`` it may end early: the verdict is then REJECTED, and its metrics are bounds. ``watch``
+    is told the first of the bounds that the judge reports, and then a few a second.
+    """
 
     problem: Problem
     stage: Stage
     files: Mapping[str, str]
+    bar: Bar | None = None
+    watch: Watch = watch_nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     """The program raised, exited, or was killed for exceeding a limit other than time."""
     TIMED_OUT = "timed_out"
     REJECTED = "rejected"
-    """Stopped before the last stage by a gate of the cascade."""
+    """Stopped after a stage by its gate, or during one because its result would at best be hopeless."""
     INFRASTRUCTURE = "infrastructure"
     """Our fault: retried, never scored, never blamed on the program."""
 
@@ -33,12 +33,14 @@ class Evaluation:
         stage: name of the stage of the cascade.
         repeat: 0 for the first evaluation of this stage, then 1, 2, ...
         outcome: how it ended.
-        metrics: every number the judge reported; finite. Empty unless VALID or REJECTED.
+        metrics: every number the judge reported; finite. Empty unless VALID or REJECTED; of one that was
+            stopped during the stage, the bounds it had reported by then.
         feedback: the judge's words for the author of the next program; the error when it failed.
         artifacts: named bytes for people and prompts (text as UTF-8, pictures as PNG).
         per_instance: instance name -> its own score, on the judge's scale.
         seconds: wall time the stage took.
         judge_hash: hash of judge code, data and parameters; only equal hashes are comparable.
+        reused: taken over from an earlier evaluation of the same files by the same judge; ``seconds`` is 0.
     """
 
     stage: str
@@ -50,6 +52,7 @@ class Evaluation:
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
     per_instance: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
