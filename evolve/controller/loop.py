@@ -19,6 +19,7 @@ from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
+from evolve.controller.standards import Standards
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import SEED_STEP
@@ -106,6 +107,7 @@ class Loop:
             decisions=decisions,
             model=model,
             cascade=cascade,
+            standards=Standards(problem, exhibits.evaluations),
             journal=journal,
             novelty=novelty,
             final_stage=problem.stages[-1].name,
