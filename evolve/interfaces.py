@@ -139,6 +139,16 @@ class Store(Protocol):
     def evaluations(self, run: str, step: int) -> Sequence[Evaluation]:
         """Return every evaluation of a program, artifacts included, in the order written."""
 
+    def known_evaluation(self, judge_hash: str, stage: str, fingerprint: str) -> Evaluation | None:
+        """Return what a judge said of these files before, in any run: the first evaluation whose result
+        is theirs alone (VALID, INVALID or CRASHED), artifacts included.
+
+        None if there is none, or if they did not all end alike: then it is not for the record to say.
+        """
+
+    def scores(self, run: str, stage: str, metric: str) -> Mapping[int, float]:
+        """Return step -> value of a metric, of the first evaluation of each program that was VALID on a stage."""
+
     def completion(self, run: str, step: int, request_hash: str) -> Completion | None:
         """Return the stored answer to a request of this step, or None if it was never answered."""
 

@@ -40,6 +40,7 @@ def evaluation_data(evaluation: Evaluation) -> dict[str, object]:
         "metrics": dict(evaluation.metrics),
         "feedback": evaluation.feedback,
         "seconds": evaluation.seconds,
+        "reused": evaluation.reused,
     }
 
 

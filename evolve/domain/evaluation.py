@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from evolve.domain.objective import Feature, Objective
 
@@ -23,6 +24,10 @@ class Outcome(StrEnum):
     """Stopped after a stage by its gate, or during one because its result would at best be hopeless."""
     INFRASTRUCTURE = "infrastructure"
     """Our fault: retried, never scored, never blamed on the program."""
+
+
+REUSABLE: Final = frozenset({Outcome.VALID, Outcome.INVALID, Outcome.CRASHED})
+"""Outcomes that a program has of itself: time and bars depend on more than its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,10 @@ class Evaluation:
     per_instance: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     reused: bool = False
+
+    def agrees(self, other: Evaluation) -> bool:
+        """Whether both judge and outcome are the same, and every number."""
+        return (self.judge_hash, self.outcome, self.metrics) == (other.judge_hash, other.outcome, other.metrics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, distinct, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, distinct, func, select
 
-from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.evaluation import REUSABLE, Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -31,7 +31,7 @@ from evolve.domain.proposal import (
 )
 from evolve.errors import NotFound
 from evolve.interfaces import RunInfo
-from evolve.store.encoding import Packer, PackerWithBase, decode, from_json
+from evolve.store.encoding import Packer, PackerWithBase, decode, encode, from_json
 from evolve.store.tables import (
     artifacts,
     blobs,
@@ -48,6 +48,9 @@ from evolve.store.tables import (
 )
 
 _CHUNK = 500
+_COMPARED = 16
+"""Evaluations of the same files that are looked at for noise."""
+_EVALUATION = [*(c for c in evaluations.columns if c.name not in ("key", "run", "judge")), names.c.name]
 _T = TypeVar("_T")
 _EvaluationKey = tuple[int, str, int]
 
@@ -131,6 +134,53 @@ class Reader:
         """Return the evaluations of a step with artifacts, in the order written. Raises NotFound."""
         self._require(run, step)
         return self._evaluations(run, [step], complete=True).get(step, [])
+
+    def known_evaluation(self, judge_hash: str, stage: str, fingerprint: str) -> Evaluation | None:
+        """Return the first evaluation of these files by a judge on a stage if all of them agree."""
+        of_program = (programs.c.run == evaluations.c.run) & (programs.c.step == evaluations.c.step)
+        query: Select[Any] = (
+            select(*_EVALUATION, evaluations.c.run)
+            .join(programs, of_program)
+            .join(names, names.c.key == evaluations.c.judge)
+            .where(
+                programs.c.fingerprint == bytes.fromhex(fingerprint),
+                evaluations.c.stage == stage,
+                evaluations.c.reused == 0,
+                evaluations.c.outcome.in_([outcome.value for outcome in REUSABLE]),
+                names.c.name == encode(judge_hash),
+            )
+            .order_by(evaluations.c.key)
+            .limit(_COMPARED)
+        )
+        rows = self._connection.execute(query).all()
+        found = [self._known(row, complete=False) for row in rows]
+        if not found or not all(found[0].agrees(other) for other in found):
+            return None
+        return self._known(rows[0], complete=True)
+
+    def _known(self, row: Row[Any], complete: bool) -> Evaluation:
+        key = (row.step, row.stage, row.repeat)
+        numbers = self._metrics(row.run, [row.step]).get(key, {})
+        contents = self._artifacts(row.run, [row.step]).get(key, {}) if complete else {}
+        return self._evaluation(row, numbers, contents)
+
+    def scores(self, run: int, stage: str, metric: str) -> dict[int, float]:
+        """Return step -> value of a metric of the first evaluation that was VALID on a stage."""
+        same = [evaluations.c[name] == metrics.c[name] for name in ("run", "step", "stage", "repeat")]
+        query = (
+            select(metrics.c.step, metrics.c.value)
+            .join(evaluations, and_(*same))
+            .join(names, names.c.key == metrics.c.name)
+            .where(
+                metrics.c.run == run,
+                metrics.c.stage == stage,
+                metrics.c.repeat == 0,
+                names.c.name == encode(metric),
+                evaluations.c.outcome == Outcome.VALID.value,
+            )
+            .order_by(metrics.c.step)
+        )
+        return {int(step): float(value) for step, value in self._connection.execute(query)}
 
     def completion(self, run: int, step: int, request_hash: str) -> Completion | None:
         """Return the answer to a request, or None. Raises NotFound."""
@@ -245,8 +295,7 @@ class Reader:
     def _evaluations(self, run: int, steps: Sequence[int], complete: bool) -> dict[int, list[Evaluation]]:
         """Return evaluations by step in the order written; artifacts only if ``complete``."""
         by_step: dict[int, list[Evaluation]] = defaultdict(list)
-        columns = [column for column in evaluations.columns if column.name not in ("key", "run", "judge")]
-        query = select(*columns, names.c.name).join(names, names.c.key == evaluations.c.judge)
+        query = select(*_EVALUATION).join(names, names.c.key == evaluations.c.judge)
         for chunk in _chunks(steps):
             of_steps = query.where(evaluations.c.run == run, evaluations.c.step.in_(chunk))
             numbers = self._metrics(run, chunk)
@@ -267,6 +316,7 @@ class Reader:
             artifacts=contents,
             per_instance=self._json(row.per_instance) if row.per_instance else {},
             seconds=row.seconds,
+            reused=bool(row.reused),
         )
 
     def _metrics(self, run: int, steps: Sequence[int]) -> dict[_EvaluationKey, dict[str, float]]:
