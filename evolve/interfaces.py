@@ -146,8 +146,9 @@ class Store(Protocol):
         None if there is none, or if they did not all end alike: then it is not for the record to say.
         """
 
-    def scores(self, run: str, stage: str, metric: str) -> Mapping[int, float]:
-        """Return step -> value of a metric, of the first evaluation of each program that was VALID on a stage."""
+    def scores(self, run: str, stage: str, metric: str, outcome: Outcome = Outcome.VALID) -> Mapping[int, float]:
+        """Return step -> value of a metric, of the first evaluation of each program on a stage, of those that
+        ended with ``outcome``, by step."""
 
     def completion(self, run: str, step: int, request_hash: str) -> Completion | None:
         """Return the stored answer to a request of this step, or None if it was never answered."""

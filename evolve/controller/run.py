@@ -20,6 +20,7 @@ from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Applied, Choice, Evaluated, Event, Record, Selected
 from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreError
+from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
 from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
 from evolve.mutation.lessons import Lessons
@@ -91,6 +92,7 @@ class Result:
         status: ``finished``, ``paused`` or ``failed``.
         best_step, best: the champion and its evaluation in the search.
         sealed: champion, seed and baselines on the sealed stage; empty without one.
+        stages: how each earlier stage ranks programs beside the last.
         progress: what was spent and how the attempts ended, over all sessions.
     """
 
@@ -102,6 +104,7 @@ class Result:
     seed: Evaluation
     progress: Progress
     sealed: Sequence[Contender] = field(default_factory=tuple)
+    stages: Sequence[Agreement] = field(default_factory=tuple)
 
 
 Observer = Callable[[Loop], None]
@@ -296,7 +299,8 @@ class _Session:
         run = self._lease.run
         champion = await self._journal.call(lambda store: _last(store, run, best_step))
         seed = await self._journal.call(lambda store: _last(store, run, SEED_STEP))
-        return Result(run, reason, status, best_step, champion, seed, self._loop.progress, sealed)
+        stages = await self._journal.call(lambda store: agreements(store, run, self._parts.problem))
+        return Result(run, reason, status, best_step, champion, seed, self._loop.progress, sealed, stages)
 
     async def _sealed(self, best_step: int) -> list[Contender]:
         run, problem = self._lease.run, self._parts.problem

@@ -8,13 +8,14 @@ their ranks. Its interval is Fisher's, with the variance of Bonett and Wright (P
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.interfaces import Store
 
@@ -34,8 +35,9 @@ class Agreement:
         stage, metric: what an earlier stage is judged by: its gate's metric, else the leading objective.
         last_stage, last_metric: what it should tell: the leading objective on the last stage.
         programs: how many passed every stage up to the last one; only these are compared.
-        stopped: how many were valid on the stage and have no result on the last one. They are likely
-            to be worse on both, so that the correlation among all would be higher than ``rho``.
+        stopped: how many have a score on the stage and none on the last: most were stopped by a gate or
+            a bar. They are likely to be worse on both, so that among all programs the correlation is
+            higher than ``rho``.
         rho: rank correlation of gains, 1 for the same order; None where all values are equal.
         low, high: interval of 95 %; None with fewer than FEWEST programs.
     """
@@ -77,21 +79,15 @@ def agreements(store: Store, run: str, problem: Problem) -> list[Agreement]:
     final = store.scores(run, last.name, lead.name) if earlier else {}
     found = []
     for stage in earlier:
-        metric = stage.gate.metric if stage.gate is not None else lead.name
-        found.append(_agreement(stage.name, metric, store.scores(run, stage.name, metric), problem, final))
+        judged_by = next(o for o in problem.objectives if stage.gate is None or o.name == stage.gate.metric)
+        scores = store.scores(run, stage.name, judged_by.name)
+        refused = store.scores(run, stage.name, judged_by.name, Outcome.REJECTED)
+        both = sorted(scores.keys() & final.keys())
+        rho = spearman([judged_by.gain(scores[step]) for step in both], [lead.gain(final[step]) for step in both])
+        low, high = interval(rho, len(both))
+        stopped = len(scores) + len(refused) - len(both)
+        found.append(Agreement(stage.name, judged_by.name, last.name, lead.name, len(both), stopped, rho, low, high))
     return found
-
-
-def _agreement(
-    stage: str, metric: str, scores: Mapping[int, float], problem: Problem, final: Mapping[int, float]
-) -> Agreement:
-    lead = problem.objectives[0]
-    judged_by = next(objective for objective in problem.objectives if objective.name == metric)
-    both = sorted(scores.keys() & final.keys())
-    rho = spearman([judged_by.gain(scores[step]) for step in both], [lead.gain(final[step]) for step in both])
-    low, high = interval(rho, len(both))
-    stopped = len(scores) - len(both)
-    return Agreement(stage, metric, problem.stages[-1].name, lead.name, len(both), stopped, rho, low, high)
 
 
 def ranks(values: Numbers) -> npt.NDArray[np.float64]:

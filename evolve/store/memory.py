@@ -186,13 +186,13 @@ class MemoryStore:
         ]
         return found[0] if found and all(found[0].agrees(other) for other in found) else None
 
-    def scores(self, run: str, stage: str, metric: str) -> Mapping[int, float]:
-        """Return step -> value of a metric of the programs that were VALID on a stage."""
+    def scores(self, run: str, stage: str, metric: str, outcome: Outcome = Outcome.VALID) -> Mapping[int, float]:
+        """Return step -> value of a metric of the programs that ended so on a stage."""
         return {
             number: evaluation.metrics[metric]
             for number, step in sorted(self._run(run).steps.items())
             for evaluation in step.evaluations
-            if (evaluation.stage, evaluation.repeat, evaluation.outcome) == (stage, 0, Outcome.VALID)
+            if (evaluation.stage, evaluation.repeat, evaluation.outcome) == (stage, 0, outcome)
             and metric in evaluation.metrics
         }
 

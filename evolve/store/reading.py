@@ -164,8 +164,8 @@ class Reader:
         contents = self._artifacts(row.run, [row.step]).get(key, {}) if complete else {}
         return self._evaluation(row, numbers, contents)
 
-    def scores(self, run: int, stage: str, metric: str) -> dict[int, float]:
-        """Return step -> value of a metric of the first evaluation that was VALID on a stage."""
+    def scores(self, run: int, stage: str, metric: str, outcome: Outcome) -> dict[int, float]:
+        """Return step -> value of a metric of the first evaluation on a stage if it ended so."""
         same = [evaluations.c[name] == metrics.c[name] for name in ("run", "step", "stage", "repeat")]
         query = (
             select(metrics.c.step, metrics.c.value)
@@ -176,7 +176,7 @@ class Reader:
                 metrics.c.stage == stage,
                 metrics.c.repeat == 0,
                 names.c.name == encode(metric),
-                evaluations.c.outcome == Outcome.VALID.value,
+                evaluations.c.outcome == outcome.value,
             )
             .order_by(metrics.c.step)
         )

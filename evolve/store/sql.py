@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from evolve.domain.evaluation import Evaluation
+from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
 from evolve.domain.proposal import Attempt, Called, Completion, Event, Record, Request, Unfinished
 from evolve.errors import LeaseLost, NotFound, StoreError
@@ -164,10 +164,10 @@ class SqlStore:
         with self._read() as reader:
             return reader.known_evaluation(judge_hash, stage, fingerprint)
 
-    def scores(self, run: str, stage: str, metric: str) -> Mapping[int, float]:
-        """Return step -> value of a metric of the programs that were VALID on a stage."""
+    def scores(self, run: str, stage: str, metric: str, outcome: Outcome = Outcome.VALID) -> Mapping[int, float]:
+        """Return step -> value of a metric of the programs that ended so on a stage."""
         with self._read() as reader:
-            return reader.scores(reader.key(run), stage, metric)
+            return reader.scores(reader.key(run), stage, metric, outcome)
 
     def completion(self, run: str, step: int, request_hash: str) -> Completion | None:
         """Return the stored answer to a request of this step, or None if it was never answered."""

@@ -342,8 +342,9 @@ def test_what_was_taken_over_says_so_and_is_not_taken_over_again(store: Store, l
 def test_scores_are_those_of_first_valid_evaluations(store: Store, lease: Lease) -> None:
     store.append(lease, [*whole(0, 0), judged(0, "full", 1, score=0.9), selected(2), applied(2)])
     store.append(lease, [judged(2, "quick", score=0.3), judged(2, "full", score=0.4), selected(1), applied(1)])
-    store.append(lease, [Evaluated(1, judged_as(Outcome.REJECTED).evaluation)])
+    store.append(lease, [replace(judged_as(Outcome.REJECTED), step=1)])
     assert list(store.scores(RUN.id, "full", "score").items()) == [(0, 0.1), (2, 0.4)]
+    assert store.scores(RUN.id, "full", "score", Outcome.REJECTED) == {1: 0.1}
     assert store.scores(RUN.id, "quick", "score") == {2: 0.3}
     assert store.scores(RUN.id, "full", "no such metric") == {}
 
