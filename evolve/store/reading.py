@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, distinct, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, distinct, func, select
 
 from evolve.domain.evaluation import REUSABLE, Evaluation, Outcome
 from evolve.domain.problem import SEALED
@@ -51,6 +52,20 @@ _CHUNK = 500
 _COMPARED = 16
 """Evaluations of the same files that are looked at for noise."""
 _EVALUATION = [*(c for c in evaluations.columns if c.name not in ("key", "run", "judge")), names.c.name]
+_KNOWN: Select[Any] = (  # made once: it is asked before every evaluation
+    select(*_EVALUATION, evaluations.c.run)
+    .join(programs, and_(programs.c.run == evaluations.c.run, programs.c.step == evaluations.c.step))
+    .join(names, names.c.key == evaluations.c.judge)
+    .where(
+        programs.c.fingerprint == bindparam("of_files"),
+        evaluations.c.stage == bindparam("of_stage"),
+        names.c.name == bindparam("of_judge"),
+        evaluations.c.reused == 0,
+        evaluations.c.outcome.in_([outcome.value for outcome in REUSABLE]),
+    )
+    .order_by(evaluations.c.key)
+    .limit(_COMPARED)
+)
 _T = TypeVar("_T")
 _EvaluationKey = tuple[int, str, int]
 
@@ -137,32 +152,16 @@ class Reader:
 
     def known_evaluation(self, judge_hash: str, stage: str, fingerprint: str) -> Evaluation | None:
         """Return the first evaluation of these files by a judge on a stage if all of them agree."""
-        of_program = (programs.c.run == evaluations.c.run) & (programs.c.step == evaluations.c.step)
-        query: Select[Any] = (
-            select(*_EVALUATION, evaluations.c.run)
-            .join(programs, of_program)
-            .join(names, names.c.key == evaluations.c.judge)
-            .where(
-                programs.c.fingerprint == bytes.fromhex(fingerprint),
-                evaluations.c.stage == stage,
-                evaluations.c.reused == 0,
-                evaluations.c.outcome.in_([outcome.value for outcome in REUSABLE]),
-                names.c.name == encode(judge_hash),
-            )
-            .order_by(evaluations.c.key)
-            .limit(_COMPARED)
-        )
-        rows = self._connection.execute(query).all()
-        found = [self._known(row, complete=False) for row in rows]
+        of = {"of_files": bytes.fromhex(fingerprint), "of_stage": stage, "of_judge": encode(judge_hash)}
+        rows = self._connection.execute(_KNOWN, of).all()
+        keys = [(row.step, row.stage, row.repeat) for row in rows]
+        found = [
+            self._evaluation(row, self._metrics(row.run, [row.step]).get(key, {}), {})
+            for row, key in zip(rows, keys, strict=True)
+        ]
         if not found or not all(found[0].agrees(other) for other in found):
             return None
-        return self._known(rows[0], complete=True)
-
-    def _known(self, row: Row[Any], complete: bool) -> Evaluation:
-        key = (row.step, row.stage, row.repeat)
-        numbers = self._metrics(row.run, [row.step]).get(key, {})
-        contents = self._artifacts(row.run, [row.step]).get(key, {}) if complete else {}
-        return self._evaluation(row, numbers, contents)
+        return replace(found[0], artifacts=self._artifacts(rows[0].run, [rows[0].step]).get(keys[0], {}))
 
     def scores(self, run: int, stage: str, metric: str, outcome: Outcome) -> dict[int, float]:
         """Return step -> value of a metric of the first evaluation on a stage if it ended so."""
