@@ -61,7 +61,7 @@ class Agreement:
         """Return a sentence for people."""
         what = f"{self.stage} ({self.metric}) and {self.last_stage} ({self.last_metric})"
         if self.rho is None:
-            return f"Rank correlation of {what}: unknown, {self.programs} programs passed both."
+            return f"Rank correlation of {what}: unknown, {self.programs} programs passed both, too few or too alike."
         interval = "" if self.low is None else f" [{self.low:.2f}, {self.high:.2f}]"
         seen = f"{self.programs} programs that passed both; {self.stopped} ended between them and are not in it"
         words = f"Rank correlation of {what}: {self.rho:.2f}{interval} over {seen}."
