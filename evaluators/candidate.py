@@ -24,6 +24,13 @@ class CandidateRefused(CandidateError):
     """The program answered with something that is not data: wrong type, too large, malformed."""
 
 
+class Hopeless(BaseException):
+    """The evaluation is stopped, because its result cannot come near the bar any more.
+
+    Raised by ``Candidate.at_best`` for the harness; a judge that catches it changes nothing.
+    """
+
+
 @dataclass(frozen=True)
 class Finished:
     """How a command ended: exit code (negative: killed by that signal) and what it printed."""
@@ -77,6 +84,21 @@ class Candidate(Protocol):
         """Run a command whose files stay for later ``run`` calls of this evaluation.
 
         Raises CandidateCrashed with the compiler's words when it exits with an error.
+        """
+
+    def at_best(self, **metrics: float) -> None:
+        """Report what the final metrics will at best be, by what is known by now.
+
+        A promise of the judge: when the evaluation ends, each metric is as reported or worse. An
+        evaluation whose bound is worse than what problem.yaml asks for (``interim`` of the stage) is
+        stopped here and ends as rejected; this call does not return then. It costs microseconds
+        and may be made in every turn of a loop, between calls of the program::
+
+            for done, instance in enumerate(instances, 1):
+                bins += pack(session, instance)
+                candidate.at_best(bins=bins + least_bins(instances[done:]))
+
+        Raises what makes an evaluation INVALID for values that are no finite numbers.
         """
 
     def other(self, files: Mapping[str, str], entry: str | None = None) -> Candidate:

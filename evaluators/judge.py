@@ -6,7 +6,6 @@ Trusted, long-lived, and never the process that runs a program.
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
 import socket
 import struct
@@ -18,12 +17,13 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
 import msgspec
-import numpy as np
 
-from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut
+from evaluators import messages
+from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut, Hopeless
+from evaluators.interim import Interim
 from evaluators.messages import Job, Limits, Verdict
 from evaluators.remote import RemoteCandidate, Supervisor, SupervisorLost
-from evaluators.score import Score
+from evaluators.score import NotAScore, Score, finite_numbers
 
 _LENGTH: Final = struct.Struct("<I")
 _FEEDBACK_CHARACTERS: Final = 8000
@@ -38,11 +38,9 @@ _OUTCOMES: tuple[tuple[type[CandidateError], str], ...] = (
     (CandidateRefused, "invalid"),
 )
 
+_STOPPED: Final = "rejected"
+
 Evaluate = Callable[[RemoteCandidate, str, dict[str, Any]], object]
-
-
-class NotAScore(Exception):
-    """``evaluate`` returned something that cannot be a verdict; the message says what."""
 
 
 class HostLink:
@@ -81,22 +79,29 @@ def serve(link: HostLink, supervisor: Supervisor, limits: Limits) -> NoReturn:
     while True:
         supervisor.wait_beside(link.fileno())
         job = decoder.decode(link.receive())
-        link.send(encoder.encode(judge(job, limits, supervisor, judges)))
+
+        def show(metrics: dict[str, float], id: int = job.id) -> None:
+            link.send(encoder.encode(messages.Interim(id, metrics)))
+
+        interim = Interim(job.bar, show)
+        link.send(encoder.encode(judge(job, limits, supervisor, judges, interim)))
 
 
-def judge(job: Job, limits: Limits, supervisor: Supervisor, judges: dict[str, Evaluate]) -> Verdict:
+def judge(job: Job, limits: Limits, supervisor: Supervisor, judges: dict[str, Evaluate], interim: Interim) -> Verdict:
     """Evaluate one program in one stage. ``judges`` keeps the loaded judges by folder."""
     started = time.perf_counter()
     os.ftruncate(_STANDARD_ERROR, 0)
-    candidate = RemoteCandidate(job, limits, supervisor)
+    candidate = RemoteCandidate(job, limits, supervisor, interim)
     outcome, score = _evaluated(job, candidate, judges)
     candidate.close()
+    if interim.hopeless:  # whatever the judge made of being stopped
+        outcome, score = _STOPPED, Score(interim.metrics)
     if supervisor.lost:
         raise SupervisorLost(supervisor.lost)
     return Verdict(
         id=job.id,
         outcome=outcome,
-        metrics=dict(score.metrics) if outcome == "valid" else {},
+        metrics=dict(score.metrics) if outcome in ("valid", _STOPPED) else {},
         feedback=_text(score.feedback, _FEEDBACK_CHARACTERS),
         artifacts=_bytes({**score.artifacts, **_printed()}),
         per_instance=dict(score.per_instance),
@@ -112,6 +117,8 @@ def _evaluated(job: Job, candidate: RemoteCandidate, judges: dict[str, Evaluate]
         if job.folder not in judges:
             judges[job.folder] = _load(Path(job.folder))
         score = _checked(judges[job.folder](candidate, job.stage, job.params))
+    except Hopeless:
+        return _STOPPED, Score()
     except CandidateError as error:
         return _failure(error), Score(feedback=str(error))
     except NotAScore as error:
@@ -142,26 +149,8 @@ def _checked(score: object) -> Score:
     """Return the score with all numbers as finite floats. Raises NotAScore naming what is not."""
     if not isinstance(score, Score):
         raise NotAScore(f"evaluate returned {type(score).__name__}, expected a Score.")
-    metrics, per_instance = (_numbers(score.metrics, "metric"), _numbers(score.per_instance, "instance"))
+    metrics, per_instance = (finite_numbers(score.metrics, "metric"), finite_numbers(score.per_instance, "instance"))
     return Score(metrics, bool(score.valid), score.feedback, score.artifacts, per_instance)
-
-
-def _numbers(values: Mapping[str, Any], what: str) -> dict[str, float]:
-    numbers: dict[str, float] = {}
-    for name, value in values.items():
-        if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-            raise NotAScore(f"The {what} {name!r} is {value!r:.100}, not a number.")
-        numbers[str(name)] = _float(value)
-        if not math.isfinite(numbers[str(name)]):
-            raise NotAScore(f"The {what} {name!r} is {value!r:.100}, not a finite number.")
-    return numbers
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 def _text(value: object, characters: int) -> str:

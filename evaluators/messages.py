@@ -1,6 +1,6 @@
 """The messages between host, judge and supervisor, as README.md describes them.
 
-The host has its own copy of the first five: the two sides share a format, never code.
+The host has its own copy of those up to Verdict, but for Start: the two sides share a format, never code.
 """
 
 from __future__ import annotations
@@ -72,6 +72,14 @@ class Ready(msgspec.Struct, frozen=True):
     unlimited: list[str] = []
 
 
+class Bar(msgspec.Struct, frozen=True):
+    """An evaluation whose ``metric`` will at best be worse than ``limit`` is stopped."""
+
+    metric: str
+    limit: float
+    maximize: bool
+
+
 class Job(msgspec.Struct, frozen=True):
     """Host to judge: one stage of one evaluation."""
 
@@ -83,9 +91,17 @@ class Job(msgspec.Struct, frozen=True):
     entry: str
     timeout_s: float
     seed: int = 0
+    bar: Bar | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Interim(msgspec.Struct, frozen=True, tag="interim"):
+    """Judge to host, any number of times before the verdict: what the result will at best be; not answered."""
+
+    id: int
+    metrics: dict[str, float]
+
+
+class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
     """Judge to host. ``healthy`` is False when something of the candidate may be left."""
 
     id: int

@@ -21,6 +21,7 @@ from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefu
 from evaluators.channel import Channel, Closed, Frame, Late
 from evaluators.claims import Claim, claim_core
 from evaluators.codec import NotData, pack_column, unpack_column
+from evaluators.interim import Interim
 from evaluators.messages import End, Ended, Job, Limits, Pin, Spawn
 from evaluators.protocol import Answer, Request
 
@@ -96,6 +97,7 @@ class _Turn:
     """What all programs of one evaluation share: its time, and that one process runs at a time."""
 
     seconds_left: float
+    interim: Interim
     process: _Process | None = None
     clean: bool = True
 
@@ -107,11 +109,13 @@ class RemoteCandidate:
     everything of it, and of every ``other`` program, is gone.
     """
 
-    def __init__(self, job: Job, limits: Limits, supervisor: Supervisor, turn: _Turn | None = None) -> None:
+    def __init__(
+        self, job: Job, limits: Limits, supervisor: Supervisor, interim: Interim, turn: _Turn | None = None
+    ) -> None:
         self.files: Mapping[str, str] = MappingProxyType(dict(job.files))
         self.log = ""
         self._job, self._limits, self._supervisor = job, limits, supervisor
-        self._turn = turn or _Turn(job.timeout_s)
+        self._turn = turn or _Turn(job.timeout_s, interim)
         self._built: dict[str, list[Any]] = {}
 
     @property
@@ -124,13 +128,17 @@ class RemoteCandidate:
         if self._turn.process:
             self._finish(self._turn.process)
 
+    def at_best(self, **metrics: float) -> None:
+        """See ``Candidate.at_best``."""
+        self._turn.interim.report(metrics)
+
     def other(self, files: Mapping[str, str], entry: str | None = None) -> RemoteCandidate:
         """See ``Candidate.other``."""
         entry = self._job.entry if entry is None else entry
         if entry and entry not in files:
             raise ValueError(f"entry {entry!r} is not among the files of the other program: {sorted(files)}")
         job = msgspec.structs.replace(self._job, files=dict(files), entry=entry)
-        return RemoteCandidate(job, self._limits, self._supervisor, self._turn)
+        return RemoteCandidate(job, self._limits, self._supervisor, self._turn.interim, self._turn)
 
     def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
         """See ``Candidate.call``."""
@@ -181,6 +189,7 @@ class RemoteCandidate:
 
     @contextmanager
     def _started(self, timeout_s: float | None) -> Iterator[_Process]:
+        self._turn.interim.go_on()
         if self._turn.process:
             raise RuntimeError("a session of this evaluation is still open; only one process at a time")
         if self._turn.seconds_left <= 0:

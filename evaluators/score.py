@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,26 @@ class Score:
 def invalid(feedback: str) -> Score:
     """Return the verdict on an answer that breaks a rule of the problem."""
     return Score(valid=False, feedback=feedback)
+
+
+class NotAScore(Exception):
+    """A judge gave something that cannot be a verdict; the message says what."""
+
+
+def finite_numbers(values: Mapping[str, Any], what: str) -> dict[str, float]:
+    """Return the values as finite floats. Raises NotAScore naming the first that is none."""
+    numbers: dict[str, float] = {}
+    for name, value in values.items():
+        if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+            raise NotAScore(f"The {what} {name!r} is {value!r:.100}, not a number.")
+        numbers[str(name)] = _float(value)
+        if not math.isfinite(numbers[str(name)]):
+            raise NotAScore(f"The {what} {name!r} is {value!r:.100}, not a finite number.")
+    return numbers
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

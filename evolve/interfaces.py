@@ -35,6 +35,7 @@ from typing import Protocol
 import numpy as np
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
+from evolve.domain.objective import Direction
 from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -141,6 +142,17 @@ class Store(Protocol):
 
     def evaluations(self, run: str, step: int) -> Sequence[Evaluation]:
         """Return every evaluation of a program, artifacts included, in the order written."""
+
+    def known_evaluation(self, judge_hash: str, stage: str, fingerprint: str) -> Evaluation | None:
+        """Return what a judge said of these files before, in any run: the first evaluation whose result
+        is theirs alone (VALID, INVALID or CRASHED), artifacts included.
+
+        None if there is none, or if they did not all end alike: then it is not for the record to say.
+        """
+
+    def scores(self, run: str, stage: str, metric: str, outcome: Outcome = Outcome.VALID) -> Mapping[int, float]:
+        """Return step -> value of a metric, of the first evaluation of each program on a stage, of those that
+        ended with ``outcome``, by step."""
 
     def completion(self, run: str, step: int, request_hash: str) -> Completion | None:
         """Return the stored answer to a request of this step, or None if it was never answered."""
@@ -393,12 +405,40 @@ class Arm:
 
 # ── the evaluation ────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """What an evaluation must still be able to reach: it is stopped when its judge reports that ``metric``
+    will at best be worse than ``limit``."""
+
+    metric: str
+    direction: Direction
+    limit: float
+
+    def is_missed(self, value: float) -> bool:
+        """Whether ``value`` is worse than the limit."""
+        return value < self.limit if self.direction is Direction.MAXIMIZE else value > self.limit
+
+
+Watch = Callable[[Mapping[str, float]], None]
+"""Told of interim results of an evaluation in flight: what each metric will at best be."""
+
+
+def watch_nothing(metrics: Mapping[str, float]) -> None:
+    """A Watch that is not interested."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """One stage of one evaluation, as it is sent to a sandbox."""
+    """One stage of one evaluation, as it is sent to a sandbox.
+
+    With a ``bar`` it may end early: the verdict is then REJECTED, and its metrics are bounds. ``watch``
+    is told the first of the bounds that the judge reports, and then a few a second.
+    """
 
     problem: Problem
     stage: Stage
     files: Mapping[str, str]
+    bar: Bar | None = None
+    watch: Watch = watch_nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,8 @@ def closing_page(console: Console, problem: Problem, budget: Budget, result: Res
     for line in _achieved(problem, result):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(score_table(problem, result))
+    for found in (stage for stage in result.stages if stage.rho is not None):
+        console.print(found.in_words(), highlight=False, markup=False, soft_wrap=True)
     for known in problem.known_best:
         if all(problem.params.get(name) == value for name, value in known.params.items()):
             console.print(

@@ -348,7 +348,10 @@ def build(config: Config) -> Parts:
     model = build_model(config)
     build_sandbox(config, problem)  # so that a wrong setting of it is met now, not when the first one starts
     executor = build_executor(config, problem)
-    # A run on record may be older than a limit.
+    controller = dict(config["controller"])
+    # A run on record may be older than a setting.
+    reuse_evaluations = controller.pop("reuse_evaluations", False)
+    check_value(reuse_evaluations, bool, "controller.reuse_evaluations")
     budget = {**dict.fromkeys(limit.name for limit in fields(Budget)), **config["budget"]}
     check_arguments(Budget, budget, "budget")
     return Parts(
@@ -361,10 +364,11 @@ def build(config: Config) -> Parts:
         model=model,
         executor=executor,
         budget=Budget(**budget),
-        widths=build_widths(config["controller"], executor.width, keyless=model is None),
+        widths=build_widths(controller, executor.width, keyless=model is None),
         open_store=lambda: open_store(config),
         holder=_holder(),
         sealed=config["sealed"],
+        reuse_evaluations=reuse_evaluations,
     )
 
 

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 from evolve import wiring
-from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, store_option
+from evolve.cli.options import agreement_data, as_json, evaluation_data, json_option, run_argument, store_option
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.proposal import Attempt
 from evolve.errors import NotFound, StoreError
+from evolve.evaluation.agreement import agreements
 from evolve.interfaces import RunInfo, Store
 from evolve.llm.requests import request_hash
 from evolve.terminal import facts_table, program_diff, table_of
@@ -168,7 +169,9 @@ def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
     outcomes: Counter[str] = Counter()
     causes: Counter[str] = Counter()
     operators: dict[str, Counter[str]] = {}
+    reused = 0
     for attempt in store.history(info.id):
+        reused += attempt.evaluation is not None and attempt.evaluation.reused
         outcomes[attempt.finished.outcome] += 1
         tally = operators.setdefault(attempt.selected.operator, Counter())
         tally["proposed"] += 1
@@ -176,15 +179,18 @@ def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
         if attempt.finished.outcome is Outcome.REJECTED:
             causes["gate" if attempt.evaluation is not None else attempt.finished.cause] += 1
     step, evaluation = _best(store, info)
+    problem = wiring.problem_of(info)
     sealed = [event.data for _, event in store.events(info.id) if event.kind == "sealed"]
     return {
         **_run_row(info),
         "best": {"step": step, **evaluation_data(evaluation)},
         "outcomes": dict(outcomes),
         "causes": dict(causes),
-        "objectives": [objective.name for objective in wiring.problem_of(info).objectives],
+        "objectives": [objective.name for objective in problem.objectives],
         "operators": {name: dict(tally) for name, tally in operators.items()},
         "sealed": sealed[-1] if sealed else None,
+        "stages": [agreement_data(found) for found in agreements(store, info.id, problem)],
+        "reused": reused,
         "provenance": dict(info.provenance),
         "seed": info.config.get("seed"),
     }
@@ -306,6 +312,8 @@ def _print_run(data: Mapping[str, Any]) -> None:
     console = Console()
     facts = {name: data[name] for name in ("run", "problem", "status", "created", "seed")}
     facts["took"] = f"{data['elapsed_s']} s, {data['proposals']} proposals, {data['evaluated']} programs judged"
+    if data["reused"]:
+        facts["reused"] = f"{data['reused']} of them judged before, taken over from the store"
     if data["calls"]:
         facts["cost"] = f"${data['cost_usd']:.4f}, {data['calls']} model calls, {data['tokens']} tokens"
     facts["outcomes"] = "  ".join(f"{name} {count}" for name, count in data["outcomes"].items())
@@ -327,6 +335,8 @@ def _print_run(data: Mapping[str, Any]) -> None:
         ]
         console.print(table_of(rows, ("sealed", *data["objectives"])))
         console.print()
+    for stage in data["stages"]:
+        console.print(stage["in_words"], highlight=False, markup=False, soft_wrap=True)
     console.print(facts_table(data["provenance"]))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from evolve.domain.evaluation import Evaluation
+from evolve.evaluation.agreement import Agreement
 
 DEFAULT_STORE = "sqlite:///runs/evolve.db"
 
@@ -40,7 +42,13 @@ def evaluation_data(evaluation: Evaluation) -> dict[str, object]:
         "metrics": dict(evaluation.metrics),
         "feedback": evaluation.feedback,
         "seconds": evaluation.seconds,
+        "reused": evaluation.reused,
     }
+
+
+def agreement_data(found: Agreement) -> dict[str, object]:
+    """Return how a stage ranks programs beside the last one."""
+    return {**asdict(found), "is_low": found.is_low, "in_words": found.in_words()}
 
 
 def _plain(value: Any) -> object:

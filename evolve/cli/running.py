@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from evolve import wiring
-from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, say, store_option
+from evolve.cli.options import agreement_data, as_json, evaluation_data, json_option, run_argument, say, store_option
 from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.fork import fork
@@ -230,6 +230,7 @@ def _result_data(result: Result) -> dict[str, object]:
         "reason": result.reason,
         "best": {"step": result.best_step, **evaluation_data(result.best)},
         "seed": evaluation_data(result.seed),
+        "stages": [agreement_data(found) for found in result.stages],
         "sealed": {contender.name: evaluation_data(contender.evaluation) for contender in result.sealed},
     }
 

@@ -10,12 +10,13 @@ from typing import Any, Final
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.journal import Journal
 from evolve.controller.recorded_model import CallOnRecord, RecordedModel
+from evolve.controller.standards import Standards
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program, fingerprint
 from evolve.domain.proposal import NO_USAGE, Applied, Evaluated, Learned, Lesson, Selected, Unfinished
 from evolve.errors import EvolveError, ModelError, ProposalRejected
-from evolve.evaluation.cascade import Cascade
+from evolve.evaluation.cascade import Cascade, Standard
 from evolve.interfaces import Draft, LanguageModel
 from evolve.llm.ensemble import Ensemble
 from evolve.mutation.novelty import Mark, Novelty
@@ -54,6 +55,7 @@ class Attempts:
         decisions: what operators work from.
         model: who is asked, or None.
         cascade: who judges.
+        standards: what the best program so far scored.
         journal: where each durable state is written before the next begins.
         novelty: recognises programs that there were already under other names; None for equal texts only.
         propose_width: model proposals in the making at once.
@@ -66,6 +68,7 @@ class Attempts:
         decisions: Decisions,
         model: LanguageModel | None,
         cascade: Cascade,
+        standards: Standards,
         journal: Journal,
         novelty: Novelty | None,
         final_stage: str,
@@ -77,6 +80,7 @@ class Attempts:
         self._decisions = decisions
         self._model = model
         self._cascade = cascade
+        self._standards = standards
         self._journal = journal
         self._novelty = novelty
         self._final_stage = final_stage
@@ -93,16 +97,20 @@ class Attempts:
 
     def start(self, selected: Selected) -> Coroutine[Any, Any, Ended]:
         """Return the work of a new attempt. What needs no model is proposed before this returns."""
-        return self._work(selected, self._prepare(selected, ()))
+        return self._work(selected, self._prepare(selected, ()), self._best())
 
     def resume(self, item: Unfinished, on_record: OnRecord) -> Coroutine[Any, Any, Ended]:
         """Return the rest of an attempt that was cut off. To be called when as much was told as when it was chosen."""
         selected = item.selected
         if item.program is None:
-            return self._work(selected, self._prepare(selected, on_record))
+            return self._work(selected, self._prepare(selected, on_record), self._best())
         self.know(selected.step, item.program.fingerprint, item.program.detail.get(MARK))
         self._recorded(selected, on_record)
-        return self._judge(selected, item.program, item.evaluations)
+        return self._judge(selected, item.program, self._best(), item.evaluations)
+
+    def _best(self) -> Standard:
+        """Return what an attempt that is chosen now will be measured by, whenever it is judged."""
+        return self._standards.of(self._decisions.search.best())
 
     def _prepare(self, selected: Selected, on_record: OnRecord) -> Prepared:
         operator = self._decisions.operator(selected)
@@ -128,7 +136,7 @@ class Attempts:
         self._models[selected.step] = recorded
         return recorded
 
-    async def _work(self, selected: Selected, prepared: Prepared) -> Ended:
+    async def _work(self, selected: Selected, prepared: Prepared, best: Standard) -> Ended:
         try:
             draft = await self._made(selected.step, prepared)
         except ProposalRejected as rejection:
@@ -148,7 +156,7 @@ class Attempts:
         program = Program(selected.step, draft.files, parents, detail)
         self.know(selected.step, program.fingerprint, detail.get(MARK))
         await self._journal.write(Applied(program))
-        return await self._judge(selected, program, ())
+        return await self._judge(selected, program, best)
 
     def _repeated(self, selected: Selected, files: Mapping[str, str], mark: Mark | None) -> str:
         """Return which program this one repeats, in words, or an empty string."""
@@ -176,15 +184,18 @@ class Attempts:
             self.proposing.discard(step)
             self._resolved()
 
-    async def _judge(self, selected: Selected, program: Program, done: Sequence[Evaluation]) -> Ended:
+    async def _judge(
+        self, selected: Selected, program: Program, best: Standard, done: Sequence[Evaluation] = ()
+    ) -> Ended:
         judged = list(done)
-        async for evaluation in self._cascade.evaluate(program.files, done):
+        async for evaluation in self._cascade.evaluate(program.files, done, best):
             judged.append(evaluation)
             record = Evaluated(program.step, evaluation)
             if evaluation.stage == self._final_stage or evaluation.outcome is not Outcome.VALID:
                 self._journal.post(record)
             else:
                 await self._journal.write(record)
+        self._standards.note(program.step, judged)
         return self._ended(selected, program, judged)
 
     def _ended(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
@@ -93,6 +93,10 @@ class Exhibits:
         """Return the files of a program that is on record."""
         found = self._kept.get(step)
         return found.program.files if found is not None else self._reader.program(self._run, step).files
+
+    def evaluations(self, step: int) -> Sequence[Evaluation]:
+        """Return the evaluations of a program that is on record."""
+        return self._reader.evaluations(self._run, step)
 
     def _load(self, step: int, island: int) -> Exhibit:
         judged = [e for e in self._reader.evaluations(self._run, step) if e.stage != SEALED]

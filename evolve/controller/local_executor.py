@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from evolve.arguments import at_least
 from evolve.domain.evaluation import Outcome
@@ -47,6 +49,12 @@ class LocalExecutor:
         self._all: set[Sandbox] = set()
         self._starting: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._interim: dict[int, Mapping[str, float]] = {}
+        self._jobs = 0
+
+    def interim(self) -> Sequence[Mapping[str, float]]:
+        """Return what the evaluations in flight will at best score, as far as their judges say; the oldest first."""
+        return [self._interim[number] for number in sorted(self._interim)]
 
     async def start(self) -> None:
         """Start every sandbox; ready when ``width`` of them are. Raises SandboxUnavailable."""
@@ -61,6 +69,14 @@ class LocalExecutor:
 
     async def judge(self, job: Job) -> Verdict:
         """Judge on the next free sandbox; see :class:`evolve.interfaces.Executor`."""
+        self._jobs += 1
+        number = self._jobs
+        try:
+            return await self._judged(replace(job, watch=partial(self._interim.__setitem__, number)))
+        finally:
+            self._interim.pop(number, None)
+
+    async def _judged(self, job: Job) -> Verdict:
         failure = ""
         async with self._turns:
             for _ in range(1 + self._retries):

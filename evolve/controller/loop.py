@@ -20,6 +20,7 @@ from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
+from evolve.controller.standards import Standards
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import SEED_STEP, Program
@@ -110,6 +111,7 @@ class Loop:
             decisions=decisions,
             model=model,
             cascade=cascade,
+            standards=Standards(problem, exhibits.evaluations),
             journal=journal,
             novelty=novelty,
             final_stage=problem.stages[-1].name,

@@ -22,7 +22,8 @@ from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Applied, Choice, Evaluated, Event, Record, Selected
 from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreError
-from evolve.evaluation.cascade import Cascade
+from evolve.evaluation.agreement import Agreement, agreements
+from evolve.evaluation.cascade import Cascade, nothing_known
 from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
@@ -50,6 +51,17 @@ class Parts:
     open_store: Callable[[], Store]
     holder: str
     sealed: bool
+    reuse_evaluations: bool = False
+
+    def cascade(self, store: Store) -> Cascade:
+        """Return who judges; what ``store`` has on record is not judged again, if that is wanted and sound."""
+        judge_hash = self.problem.judge_hash()
+
+        def known(stage: str, fingerprint: str) -> Evaluation | None:
+            return store.known_evaluation(judge_hash, stage, fingerprint)
+
+        reuse = self.reuse_evaluations and self.problem.deterministic
+        return Cascade(self.problem, self.executor, known if reuse else nothing_known)
 
     def decisions(self, exhibits: Exhibits) -> Decisions:
         """Return what the run decides from, before anything was told."""
@@ -82,6 +94,7 @@ class Result:
         status: ``finished``, ``paused`` or ``failed``.
         best_step, best: the champion and its evaluation in the search.
         sealed: champion, seed and baselines on the sealed stage; empty without one.
+        stages: how each earlier stage ranks programs beside the last.
         progress: what was spent and how the attempts ended, over all sessions.
     """
 
@@ -93,6 +106,7 @@ class Result:
     seed: Evaluation
     progress: Progress
     sealed: Sequence[Contender] = field(default_factory=tuple)
+    stages: Sequence[Agreement] = field(default_factory=tuple)
 
 
 Observer = Callable[[Loop], None]
@@ -112,12 +126,11 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
         if any(known.id == info.id for known in store.runs()):
             raise StoreError(f"There is a run {info.id!r} already; choose another id or resume it.")
         async with _running(parts) as interrupts:
-            cascade = Cascade(parts.problem, parts.executor)
-            evaluations = await judge_seed(parts.problem, cascade)
+            evaluations = await judge_seed(parts.problem, parts.cascade(store))
             store.create_run(info)
             lease = store.acquire(info.id, parts.holder, _LEASE_S)
             store.append(lease, _seed_records(parts, evaluations))
-            return await _Session(parts, store, lease, cascade, interrupts).work(observe)
+            return await _Session(parts, store, lease, interrupts).work(observe)
     finally:
         store.close()
 
@@ -135,8 +148,7 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
         _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
         lease = store.acquire(run, parts.holder, _LEASE_S)
         async with _running(parts) as interrupts:
-            cascade = Cascade(parts.problem, parts.executor)
-            return await _Session(parts, store, lease, cascade, interrupts).work(observe)
+            return await _Session(parts, store, lease, interrupts).work(observe)
     finally:
         store.close()
 
@@ -206,14 +218,14 @@ async def _running(parts: Parts) -> AsyncIterator[_Interrupts]:
 class _Session:
     """One controller's time with a run, under its lease."""
 
-    def __init__(self, parts: Parts, store: Store, lease: Lease, cascade: Cascade, interrupts: _Interrupts) -> None:
+    def __init__(self, parts: Parts, store: Store, lease: Lease, interrupts: _Interrupts) -> None:
         self._parts = parts
         self._store = store
         self._lease = lease
-        self._cascade = cascade
         self._interrupts = interrupts
         self._journal = Journal(store, lease)
         self._reader = parts.open_store()
+        self._cascade = parts.cascade(self._reader)
         exhibits = Exhibits(self._reader, lease.run, parts.problem)
         self._decisions = parts.decisions(exhibits)
         self._loop = Loop(
@@ -221,7 +233,7 @@ class _Session:
             decisions=self._decisions,
             model=parts.model,
             novelty=parts.novelty,
-            cascade=cascade,
+            cascade=self._cascade,
             journal=self._journal,
             exhibits=exhibits,
             budget=parts.budget,
@@ -304,7 +316,8 @@ class _Session:
         run = self._lease.run
         champion = await self._journal.call(lambda store: _last(store, run, best_step))
         seed = await self._journal.call(lambda store: _last(store, run, SEED_STEP))
-        return Result(run, reason, status, best_step, champion, seed, self._loop.progress, sealed)
+        stages = await self._journal.call(lambda store: agreements(store, run, self._parts.problem))
+        return Result(run, reason, status, best_step, champion, seed, self._loop.progress, sealed, stages)
 
     async def _sealed(self, best_step: int) -> list[Contender]:
         run, problem = self._lease.run, self._parts.problem

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from evolve.domain.objective import Constraint, Feature, Objective
 
@@ -20,9 +21,13 @@ class Outcome(StrEnum):
     """The program raised, exited, or was killed for exceeding a limit other than time."""
     TIMED_OUT = "timed_out"
     REJECTED = "rejected"
-    """Stopped before the last stage by a gate of the cascade."""
+    """Stopped after a stage by its gate, or during one because its result would at best be hopeless."""
     INFRASTRUCTURE = "infrastructure"
     """Our fault: retried, never scored, never blamed on the program."""
+
+
+REUSABLE: Final = frozenset({Outcome.VALID, Outcome.INVALID, Outcome.CRASHED})
+"""Outcomes that a program has of itself: time and bars depend on more than its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,14 @@ class Evaluation:
         stage: name of the stage of the cascade.
         repeat: 0 for the first evaluation of this stage, then 1, 2, ...
         outcome: how it ended.
-        metrics: every number the judge reported; finite. Empty unless VALID or REJECTED.
+        metrics: every number the judge reported; finite. Empty unless VALID or REJECTED; of one that was
+            stopped during the stage, the bounds it had reported by then.
         feedback: the judge's words for the author of the next program; the error when it failed.
         artifacts: named bytes for people and prompts (text as UTF-8, pictures as PNG).
         per_instance: instance name -> its own score, on the judge's scale.
         seconds: wall time the stage took.
         judge_hash: hash of judge code, data and parameters; only equal hashes are comparable.
+        reused: taken over from an earlier evaluation of the same files by the same judge; ``seconds`` is 0.
     """
 
     stage: str
@@ -50,6 +57,11 @@ class Evaluation:
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
     per_instance: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    reused: bool = False
+
+    def agrees(self, other: Evaluation) -> bool:
+        """Whether both judge and outcome are the same, and every number."""
+        return (self.judge_hash, self.outcome, self.metrics) == (other.judge_hash, other.outcome, other.metrics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import math
 import symtable
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,22 +33,47 @@ SEALED = "sealed"
 _JUDGE_SUFFIXES_LEFT_OUT = {".pyc", ".md"}
 
 
+class Beside(StrEnum):
+    """Whose score on the same stage a program is measured by."""
+
+    SEED = "seed"
+    BEST = "best"
+    """The best program when the attempt was chosen; what it scored on this stage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a stage demands before the next stage is worth running.
 
-    The metric must be at least (maximised) or at most (minimised) ``factor_of_seed`` times what the
-    seed scored on the same stage.
+    The metric must be at least (maximised) or at most (minimised) ``factor`` times what the program
+    ``beside`` it scored on the same stage.
     """
 
     metric: str
     direction: Direction
-    factor_of_seed: float
+    factor: float
+    beside: Beside = Beside.SEED
 
-    def passes(self, value: float, seed_value: float) -> bool:
-        """Whether ``value`` is good enough beside the seed's."""
-        bar = seed_value * self.factor_of_seed
+    def passes(self, value: float, standard: float) -> bool:
+        """Whether ``value`` is good enough beside the other's."""
+        bar = standard * self.factor
         return value >= bar if self.direction is Direction.MAXIMIZE else value <= bar
+
+
+@dataclass(frozen=True, slots=True)
+class Interim:
+    """When a stage is not worth finishing: the judge reports that the metric will at best be worse than
+    that of the program ``beside`` it, by more than ``slack`` times its size."""
+
+    metric: str
+    direction: Direction
+    slack: float
+    beside: Beside = Beside.BEST
+
+    def limit(self, standard: float) -> float:
+        """Return the worst value that is still worth going on for."""
+        slack = self.slack * abs(standard)
+        return standard - slack if self.direction is Direction.MAXIMIZE else standard + slack
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +83,7 @@ class Stage:
     name: str
     timeout_s: float
     gate: Gate | None = None
+    interim: Interim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +130,8 @@ class Problem:
         limits, preload: sandbox limits; modules loaded before candidates are forked.
         known_best: values from the literature.
         constraints: bounds that come before all objectives.
+        deterministic: whether a program scores the same whenever it is judged, so that a score on record
+            need not be found again.
     """
 
     name: str
@@ -120,6 +149,7 @@ class Problem:
     preload: tuple[str, ...]
     known_best: tuple[KnownBest, ...]
     constraints: tuple[Constraint, ...] = ()
+    deterministic: bool = True
 
     @classmethod
     def load(cls, folder: Path, params: Mapping[str, object] | None = None) -> Problem:
@@ -230,7 +260,7 @@ def _text(path: Path) -> str:
 
 _FIELDS = {
     "name", "statement", "language", "objectives", "features", "constraints", "params", "editable", "entry",
-    "stages", "sealed", "limits", "preload", "known_best",
+    "stages", "sealed", "limits", "preload", "known_best", "deterministic",
 }  # fmt: skip
 _DEFAULT_FEATURES = (Feature("program_lines", 0.0, 80.0, 16),)
 
@@ -271,6 +301,7 @@ class _Reader:
             preload=tuple(str(item) for item in self._list(raw, "preload")) or ("numpy",),
             known_best=tuple(self._known(item, i, objectives) for i, item in enumerate(self._list(raw, "known_best"))),
             constraints=tuple(self._constraint(item, i) for i, item in enumerate(self._list(raw, "constraints"))),
+            deterministic=self._bool(raw, "deterministic", True),
         )
         editable = [path for path in seed_files if problem.is_editable(path)]
         if not editable:
@@ -347,6 +378,12 @@ class _Reader:
             self._fail(f"{where}.{name}" if where else name, "text", "nothing" if value is None else repr(value))
         return str(value)
 
+    def _bool(self, raw: Mapping[str, Any], name: str, default: bool) -> bool:
+        value = raw.get(name, default)
+        if not isinstance(value, bool):
+            self._fail(name, "true or false", repr(value))
+        return value
+
     def _mapping(self, item: Any, where: str, known: set[str]) -> dict[str, Any]:
         if not isinstance(item, dict):
             self._fail(where, f"a mapping with {sorted(known)}", repr(item))
@@ -409,12 +446,13 @@ class _Reader:
         return feature
 
     def _stage(self, item: Any, where: str, objectives: Sequence[Objective]) -> Stage:
-        item = self._mapping(item, where, {"name", "timeout_s", "gate"})
+        item = self._mapping(item, where, {"name", "timeout_s", "gate", "interim"})
         timeout_s = self._number(item, "timeout_s", where, 60.0)
         if timeout_s <= 0:
             self._fail(f"{where}.timeout_s", "a positive number of seconds", repr(timeout_s))
         gate = self._gate(item["gate"], f"{where}.gate", objectives) if item.get("gate") else None
-        return Stage(self._str(item, "name", None, where), timeout_s, gate)
+        interim = self._interim(item["interim"], f"{where}.interim", objectives) if item.get("interim") else None
+        return Stage(self._str(item, "name", None, where), timeout_s, gate, interim)
 
     def _sealed(self, raw: Mapping[str, Any], objectives: Sequence[Objective]) -> Stage | None:
         if raw.get("sealed") is None:
@@ -423,10 +461,29 @@ class _Reader:
         return self._stage({"name": SEALED, **item}, "sealed", objectives)
 
     def _gate(self, item: Any, where: str, objectives: Sequence[Objective]) -> Gate:
-        item = self._mapping(item, where, {"metric", "factor_of_seed"})
+        item = self._mapping(item, where, {"metric", "factor_of_seed", "factor_of_best"})
+        objective = self._objective_of(item, where, objectives)
+        key = "factor_of_best" if "factor_of_best" in item else "factor_of_seed"
+        if key == "factor_of_best" and "factor_of_seed" in item:
+            self._fail(where, "factor_of_seed or factor_of_best", "both")
+        beside = Beside.BEST if key == "factor_of_best" else Beside.SEED
+        return Gate(objective.name, objective.direction, self._number(item, key, where, None), beside)
+
+    def _interim(self, item: Any, where: str, objectives: Sequence[Objective]) -> Interim:
+        item = self._mapping(item, where, {"metric", "slack", "beside"})
+        objective = self._objective_of(item, where, objectives)
+        slack = self._number(item, "slack", where, None)
+        if slack < 0:
+            self._fail(f"{where}.slack", "a number of at least 0", repr(slack))
+        beside = self._str(item, "beside", Beside.BEST, where)
+        if beside not in tuple(Beside):
+            self._fail(f"{where}.beside", f"one of {', '.join(Beside)}", repr(beside))
+        return Interim(objective.name, objective.direction, slack, Beside(beside))
+
+    def _objective_of(self, item: Mapping[str, Any], where: str, objectives: Sequence[Objective]) -> Objective:
+        """Return the objective that a rule names, the leading one if it names none."""
         metric = self._str(item, "metric", objectives[0].name, where)
-        objective = self._objective_name(metric, f"{where}.metric", objectives)
-        return Gate(metric, objective.direction, self._number(item, "factor_of_seed", where, None))
+        return self._objective_name(metric, f"{where}.metric", objectives)
 
     def _entry(self, raw: Mapping[str, Any], seed_files: Mapping[str, str]) -> str:
         entry = self._str(raw, "entry", next(iter(seed_files)) if len(seed_files) == 1 else None)

@@ -17,9 +17,10 @@ from typing import Final, TypeVar
 import msgspec
 
 from evolve.domain.evaluation import Outcome
+from evolve.domain.objective import Direction
 from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable
-from evolve.interfaces import Job, Verdict
+from evolve.interfaces import Bar, Job, Verdict
 
 MAX_MESSAGE_BYTES: Final = 64 << 20
 _LENGTH: Final = struct.Struct("<I")
@@ -28,7 +29,7 @@ _OUTCOMES: Final = {
     outcome.value: outcome for outcome in (Outcome.VALID, Outcome.INVALID, Outcome.CRASHED, Outcome.TIMED_OUT)
 }
 
-Message = TypeVar("Message", bound=msgspec.Struct)
+Message = TypeVar("Message")
 
 
 class Walls(Enum):
@@ -73,6 +74,14 @@ class ReadyMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unlimited: list[str] = []
 
 
+class BarMessage(msgspec.Struct, frozen=True):
+    """A job whose metric will at best be worse than the limit is stopped."""
+
+    metric: str
+    limit: float
+    maximize: bool
+
+
 class JobMessage(msgspec.Struct, frozen=True):
     """One stage of one evaluation."""
 
@@ -84,9 +93,17 @@ class JobMessage(msgspec.Struct, frozen=True):
     entry: str
     timeout_s: float
     seed: int
+    bar: BarMessage | None
 
 
-class VerdictMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class InterimMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="interim"):
+    """What the result of a job will at best be; more messages follow."""
+
+    id: int
+    metrics: dict[str, float]
+
+
+class VerdictMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="verdict"):
     """What the judge found."""
 
     id: int
@@ -117,7 +134,7 @@ def setup_message(
 
 def job_message(job: Job, id: int, seed: int) -> JobMessage:
     """Return a job as it is sent."""
-    problem = job.problem
+    problem, bar = job.problem, job.bar
     return JobMessage(
         id=id,
         folder=str(problem.folder),
@@ -127,18 +144,31 @@ def job_message(job: Job, id: int, seed: int) -> JobMessage:
         entry=problem.entry,
         timeout_s=job.stage.timeout_s,
         seed=seed,
+        bar=BarMessage(bar.metric, bar.limit, bar.direction is Direction.MAXIMIZE) if bar is not None else None,
     )
 
 
-def verdict(message: VerdictMessage, id: int) -> Verdict:
-    """Return a received verdict. Raises SandboxUnavailable when it says something impossible."""
+def interim(message: InterimMessage, id: int) -> Mapping[str, float]:
+    """Return received bounds. Raises SandboxUnavailable when they are impossible."""
+    if message.id != id or not all(map(math.isfinite, message.metrics.values())):
+        raise SandboxUnavailable(f"The judge sent an impossible interim result: {message!r:.300}")
+    return message.metrics
+
+
+def verdict(message: VerdictMessage, id: int, bar: Bar | None = None) -> Verdict:
+    """Return a received verdict. Raises SandboxUnavailable when it says something impossible.
+
+    Only an evaluation that misses its bar may have been stopped.
+    """
     outcome = _OUTCOMES.get(message.outcome)
+    if message.outcome == Outcome.REJECTED and bar is not None and bar.metric in message.metrics:
+        outcome = Outcome.REJECTED if bar.is_missed(message.metrics[bar.metric]) else None
     numbers = [*message.metrics.values(), *message.per_instance.values(), message.seconds]
     if message.id != id or outcome is None or not all(map(math.isfinite, numbers)):
         raise SandboxUnavailable(f"The judge sent an impossible verdict: {message!r:.300}")
     return Verdict(
         outcome=outcome,
-        metrics=message.metrics if outcome is Outcome.VALID else {},
+        metrics=message.metrics if outcome in (Outcome.VALID, Outcome.REJECTED) else {},
         feedback=message.feedback,
         artifacts=message.artifacts,
         per_instance=message.per_instance,
@@ -157,6 +187,7 @@ class GuestLink:
         self._socket = connection
         self._encoder = msgspec.msgpack.Encoder()
         self._first = bytearray(_FIRST_READ_BYTES)
+        self._rest = b""
 
     async def send(self, message: msgspec.Struct) -> None:
         """Send one message."""
@@ -167,16 +198,21 @@ class GuestLink:
             raise SandboxUnavailable(f"The sandbox process is gone: {error}") from error
 
     async def receive(self, decoder: msgspec.msgpack.Decoder[Message]) -> Message:
-        """Return the next message; nothing may follow it."""
-        size, view = await self._frame()
+        """Return the next message; nothing may follow it, unless it is an interim one."""
+        view = await self._frame()
         try:
-            return decoder.decode(view[_LENGTH.size : _LENGTH.size + size])
+            message = decoder.decode(view)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise SandboxUnavailable(f"The sandbox process sent a malformed message: {error}") from error
+        if self._rest and not isinstance(message, InterimMessage):
+            raise SandboxUnavailable("The sandbox process sent more than it was asked for.")
+        return message
 
-    async def _frame(self) -> tuple[int, memoryview]:
+    async def _frame(self) -> memoryview:
         view = memoryview(self._first)
-        have = await self._fill(view, 0, _LENGTH.size)
+        have = len(self._rest)
+        view[:have] = self._rest
+        have = await self._fill(view, have, _LENGTH.size)
         size: int = _LENGTH.unpack_from(view)[0]
         if size > MAX_MESSAGE_BYTES:
             raise SandboxUnavailable(f"The sandbox process announced a message of {size} bytes.")
@@ -185,9 +221,9 @@ class GuestLink:
             larger = memoryview(bytearray(end))
             larger[:have] = view[:have]
             view = larger
-        if await self._fill(view, have, end) != end:
-            raise SandboxUnavailable("The sandbox process sent more than it was asked for.")
-        return size, view
+        have = await self._fill(view, have, end)
+        self._rest = bytes(view[end:have])
+        return view[_LENGTH.size : end]
 
     async def _fill(self, view: memoryview, have: int, wanted: int) -> int:
         loop = asyncio.get_running_loop()
@@ -205,3 +241,8 @@ class GuestLink:
 def decoder(kind: type[Message]) -> msgspec.msgpack.Decoder[Message]:
     """Return a decoder that accepts exactly this message."""
     return msgspec.msgpack.Decoder(kind)
+
+
+def judgements() -> msgspec.msgpack.Decoder[InterimMessage | VerdictMessage]:
+    """Return a decoder that accepts what a judge may say of a job."""
+    return msgspec.msgpack.Decoder(InterimMessage | VerdictMessage)

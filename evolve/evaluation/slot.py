@@ -17,8 +17,8 @@ from typing import IO, Final
 from evolve.domain.problem import Problem
 from evolve.errors import SandboxUnavailable
 from evolve.evaluation import guest_protocol
-from evolve.evaluation.guest_protocol import GuestLink, ReadyMessage, SetupMessage, VerdictMessage
-from evolve.interfaces import Job, Verdict
+from evolve.evaluation.guest_protocol import GuestLink, InterimMessage, ReadyMessage, SetupMessage, VerdictMessage
+from evolve.interfaces import Job, Verdict, Watch
 from evolve.paths import bundled
 
 FOLDER_PREFIX: Final = "evolve-slot-"
@@ -126,7 +126,7 @@ class SlotSandbox(ABC):
         self._jobs = 0
         self._retired = False
         self._words = ""
-        self._verdicts = guest_protocol.decoder(VerdictMessage)
+        self._judgements = guest_protocol.judgements()
 
     @abstractmethod
     async def start(self) -> None:
@@ -154,8 +154,8 @@ class SlotSandbox(ABC):
         try:
             async with asyncio.timeout(limit_s):
                 await link.send(guest_protocol.job_message(job, self._jobs, self._seed))
-                message = await link.receive(self._verdicts)
-            verdict = guest_protocol.verdict(message, self._jobs)
+                message = await self._last_word(link, job.watch)
+            verdict = guest_protocol.verdict(message, self._jobs, job.bar)
         except TimeoutError:
             await self.close()
             raise SandboxUnavailable(f"The judge gave no verdict within {limit_s:g} s.") from None
@@ -171,6 +171,12 @@ class SlotSandbox(ABC):
         # Nothing is wrong with it: no verdict needs to wait until it is gone.
         self._retired = self._jobs >= self._recycle
         return verdict
+
+    async def _last_word(self, link: GuestLink, watch: Watch) -> VerdictMessage:
+        """Pass on interim results until there is a verdict."""
+        while isinstance(message := await link.receive(self._judgements), InterimMessage):
+            watch(guest_protocol.interim(message, self._jobs))
+        return message
 
     async def close(self) -> None:
         """See Sandbox.close."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evolve.domain.evaluation import Scored
+from evolve.domain.objective import merit
 from evolve.domain.proposal import Placement
 from evolve.interfaces import Archive
 from evolve.search.inspirations import Showing, Shown

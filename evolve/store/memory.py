@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evolve.domain.evaluation import Evaluation
+from evolve.domain.evaluation import REUSABLE, Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -194,6 +194,31 @@ class MemoryStore:
     def evaluations(self, run: str, step: int) -> Sequence[Evaluation]:
         """Return every evaluation of a program, artifacts included, in the order written."""
         return list(self._step(run, step).evaluations)
+
+    def known_evaluation(self, judge_hash: str, stage: str, fingerprint: str) -> Evaluation | None:
+        """Return what a judge said of these files before, in any run, or None."""
+        found = [
+            evaluation
+            for run in list(self._runs.values())  # another thread may be writing
+            for step in list(run.steps.values())
+            for evaluation in (
+                list(step.evaluations) if step.program and step.program.fingerprint == fingerprint else ()
+            )
+            if (evaluation.judge_hash, evaluation.stage) == (judge_hash, stage)
+            and not evaluation.reused
+            and evaluation.outcome in REUSABLE
+        ]
+        return found[0] if found and all(found[0].agrees(other) for other in found) else None
+
+    def scores(self, run: str, stage: str, metric: str, outcome: Outcome = Outcome.VALID) -> Mapping[int, float]:
+        """Return step -> value of a metric of the programs that ended so on a stage."""
+        return {
+            number: evaluation.metrics[metric]
+            for number, step in sorted(self._run(run).steps.items())
+            for evaluation in step.evaluations
+            if (evaluation.stage, evaluation.repeat, evaluation.outcome) == (stage, 0, outcome)
+            and metric in evaluation.metrics
+        }
 
     def completion(self, run: str, step: int, request_hash: str) -> Completion | None:
         """Return the stored answer to a request of this step, or None if it was never answered."""

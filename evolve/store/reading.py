@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, distinct, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, distinct, func, select
 
-from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.evaluation import REUSABLE, Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -33,7 +34,7 @@ from evolve.domain.proposal import (
 )
 from evolve.errors import NotFound
 from evolve.interfaces import RunInfo
-from evolve.store.encoding import Packer, PackerWithBase, decode, from_json
+from evolve.store.encoding import Packer, PackerWithBase, decode, encode, from_json
 from evolve.store.tables import (
     artifacts,
     blobs,
@@ -50,6 +51,23 @@ from evolve.store.tables import (
 )
 
 _CHUNK = 500
+_COMPARED = 16
+"""Evaluations of the same files that are looked at for noise."""
+_EVALUATION = [*(c for c in evaluations.columns if c.name not in ("key", "run", "judge")), names.c.name]
+_KNOWN: Select[Any] = (  # made once: it is asked before every evaluation
+    select(*_EVALUATION, evaluations.c.run)
+    .join(programs, and_(programs.c.run == evaluations.c.run, programs.c.step == evaluations.c.step))
+    .join(names, names.c.key == evaluations.c.judge)
+    .where(
+        programs.c.fingerprint == bindparam("of_files"),
+        evaluations.c.stage == bindparam("of_stage"),
+        names.c.name == bindparam("of_judge"),
+        evaluations.c.reused == 0,
+        evaluations.c.outcome.in_([outcome.value for outcome in REUSABLE]),
+    )
+    .order_by(evaluations.c.key)
+    .limit(_COMPARED)
+)
 _T = TypeVar("_T")
 _EvaluationKey = tuple[int, str, int]
 
@@ -135,6 +153,37 @@ class Reader:
         """Return the evaluations of a step with artifacts, in the order written. Raises NotFound."""
         self._require(run, step)
         return self._evaluations(run, [step], complete=True).get(step, [])
+
+    def known_evaluation(self, judge_hash: str, stage: str, fingerprint: str) -> Evaluation | None:
+        """Return the first evaluation of these files by a judge on a stage if all of them agree."""
+        of = {"of_files": bytes.fromhex(fingerprint), "of_stage": stage, "of_judge": encode(judge_hash)}
+        rows = self._connection.execute(_KNOWN, of).all()
+        keys = [(row.step, row.stage, row.repeat) for row in rows]
+        found = [
+            self._evaluation(row, self._metrics(row.run, [row.step]).get(key, {}), {})
+            for row, key in zip(rows, keys, strict=True)
+        ]
+        if not found or not all(found[0].agrees(other) for other in found):
+            return None
+        return replace(found[0], artifacts=self._artifacts(rows[0].run, [rows[0].step]).get(keys[0], {}))
+
+    def scores(self, run: int, stage: str, metric: str, outcome: Outcome) -> dict[int, float]:
+        """Return step -> value of a metric of the first evaluation on a stage if it ended so."""
+        same = [evaluations.c[name] == metrics.c[name] for name in ("run", "step", "stage", "repeat")]
+        query = (
+            select(metrics.c.step, metrics.c.value)
+            .join(evaluations, and_(*same))
+            .join(names, names.c.key == metrics.c.name)
+            .where(
+                metrics.c.run == run,
+                metrics.c.stage == stage,
+                metrics.c.repeat == 0,
+                names.c.name == encode(metric),
+                evaluations.c.outcome == outcome.value,
+            )
+            .order_by(metrics.c.step)
+        )
+        return {int(step): float(value) for step, value in self._connection.execute(query)}
 
     def completion(self, run: int, step: int, request_hash: str) -> Completion | None:
         """Return the answer to a request, or None. Raises NotFound."""
@@ -264,8 +313,7 @@ class Reader:
     def _evaluations(self, run: int, steps: Sequence[int], complete: bool) -> dict[int, list[Evaluation]]:
         """Return evaluations by step in the order written; artifacts only if ``complete``."""
         by_step: dict[int, list[Evaluation]] = defaultdict(list)
-        columns = [column for column in evaluations.columns if column.name not in ("key", "run", "judge")]
-        query = select(*columns, names.c.name).join(names, names.c.key == evaluations.c.judge)
+        query = select(*_EVALUATION).join(names, names.c.key == evaluations.c.judge)
         for chunk in _chunks(steps):
             of_steps = query.where(evaluations.c.run == run, evaluations.c.step.in_(chunk))
             numbers = self._metrics(run, chunk)
@@ -286,6 +334,7 @@ class Reader:
             artifacts=contents,
             per_instance=self._json(row.per_instance) if row.per_instance else {},
             seconds=row.seconds,
+            reused=bool(row.reused),
         )
 
     def _metrics(self, run: int, steps: Sequence[int]) -> dict[_EvaluationKey, dict[str, float]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from evolve.domain.evaluation import Evaluation
+from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
 from evolve.domain.proposal import Attempt, Called, Completion, Event, Record, Request, Unfinished
 from evolve.errors import LeaseLost, NotFound, StoreError
@@ -158,6 +158,16 @@ class SqlStore:
         """Return every evaluation of a program, artifacts included, in the order written."""
         with self._read() as reader:
             return reader.evaluations(reader.key(run), step)
+
+    def known_evaluation(self, judge_hash: str, stage: str, fingerprint: str) -> Evaluation | None:
+        """Return what a judge said of these files before, in any run, or None."""
+        with self._read() as reader:
+            return reader.known_evaluation(judge_hash, stage, fingerprint)
+
+    def scores(self, run: str, stage: str, metric: str, outcome: Outcome = Outcome.VALID) -> Mapping[int, float]:
+        """Return step -> value of a metric of the programs that ended so on a stage."""
+        with self._read() as reader:
+            return reader.scores(reader.key(run), stage, metric, outcome)
 
     def completion(self, run: str, step: int, request_hash: str) -> Completion | None:
         """Return the stored answer to a request of this step, or None if it was never answered."""

@@ -131,6 +131,7 @@ programs = Table(
     _of_proposal(),
     sqlite_with_rowid=False,
 )
+Index("ix_programs_fingerprint", programs.c.fingerprint)
 
 completions = Table(
     "completions",
@@ -202,6 +203,7 @@ evaluations = Table(
     Column("feedback", LargeBinary, nullable=False),
     Column("per_instance", LargeBinary, nullable=False),
     Column("seconds", Double, nullable=False),
+    Column("reused", SmallInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("run", "step", "stage", "repeat"),
     _of_proposal(),
 )

@@ -253,7 +253,8 @@ class Batch:
         feedback = self._packer.pack(encode(verdict.feedback))
         scores = self._packer.pack(to_json(verdict.per_instance) if verdict.per_instance else b"")
         judge = self._names.key(verdict.judge_hash)
-        self._inserts[evaluations].append((*key, verdict.outcome.value, judge, feedback, scores, verdict.seconds))
+        found = (verdict.outcome.value, judge, feedback, scores, verdict.seconds, int(verdict.reused))
+        self._inserts[evaluations].append((*key, *found))
         self._inserts[metrics] += [
             (*key, position, self._names.key(name), float(value))
             for position, (name, value) in enumerate(verdict.metrics.items())

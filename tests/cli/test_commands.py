@@ -80,6 +80,7 @@ def test_a_new_problem_is_checked_run_shown_and_exported(evolve: Command, tmp_pa
     assert (listed["run"], listed["status"], listed["evaluated"]) == ("first", "finished", 12)
     shown = lines(evolve("show", "first", "--json"))[0]
     assert shown["best"]["step"] == result["best"]["step"]
+    assert (shown["stages"], shown["reused"]) == (result["stages"], 0) == ([], 0)
     program = lines(evolve("show", "first", str(result["best"]["step"]), "--json"))[0]
     assert program["lineage"][-1] == 0
     evolve("best", "first", "--out", "out")

@@ -224,6 +224,7 @@ def test_the_time_of_the_sealed_stage_is_not_counted(store: Store, lease: Lease)
         lambda store: store.requests(RUN.id, 0),
         lambda store: store.calls("no", 0),
         lambda store: store.calls(RUN.id, 0),
+        lambda store: store.scores("no", "full", "score"),
     ],
 )
 def test_what_is_unknown_is_not_found(store: Store, question: Callable[[Store], object]) -> None:
@@ -297,6 +298,76 @@ def test_metrics_keep_their_order_and_every_bit(store: Store, lease: Lease) -> N
     store.append(lease, [selected(0), applied(0), Evaluated(0, replace(judged(0).evaluation, metrics=numbers))])
     found = store.evaluations(RUN.id, 0)[0].metrics
     assert json.dumps(found) == json.dumps(numbers)
+
+
+# ── what is known already ─────────────────────────────────────────────────────────────────────
+OTHER_RUN = replace(RUN, id="packing-2")
+
+
+def known(store: Store, step: int = 0, judge_hash: str = "c0ffee", stage: str = "full") -> Evaluation | None:
+    """Ask for what is known of the files that ``applied`` gives a step."""
+    return store.known_evaluation(judge_hash, stage, applied(step).program.fingerprint)
+
+
+def judged_as(outcome: Outcome, **changed: object) -> Evaluated:
+    numbers = {"score": 0.1} if outcome in (Outcome.VALID, Outcome.REJECTED) else {}
+    verdict = replace(judged(0).evaluation, outcome=outcome, metrics=numbers)
+    return Evaluated(0, replace(verdict, **changed))  # type: ignore[arg-type]
+
+
+def test_an_evaluation_is_known_by_judge_stage_and_files_in_every_run(store: Store, lease: Lease) -> None:
+    assert known(store) is None
+    store.append(lease, [selected(0), applied(0), judged(0, "quick"), judged(0, "full", score=0.7)])
+    store.create_run(OTHER_RUN)
+    assert known(store) == judged(0, "full", score=0.7).evaluation
+    assert known(store, stage="quick") == judged(0, "quick").evaluation
+    assert known(store, judge_hash="another") is None
+    assert known(store, stage="sealed") is None
+    text = applied(0, "x = 2\n").program.fingerprint
+    assert store.known_evaluation("c0ffee", "full", text) is None
+
+
+def test_the_first_of_equal_evaluations_is_given(store: Store, lease: Lease) -> None:
+    store.append(lease, [selected(0), applied(0), judged(0)])
+    store.create_run(OTHER_RUN)
+    second = store.acquire(OTHER_RUN.id, "elsewhere:2:1", 60.0)
+    later = replace(judged(0).evaluation, feedback="later", seconds=9.0)
+    store.append(second, [selected(0), applied(0), Evaluated(0, later)])
+    assert known(store) == judged(0).evaluation
+
+
+def test_scores_that_differ_are_not_known(store: Store, lease: Lease) -> None:
+    store.append(lease, [selected(0), applied(0), judged(0, score=0.1), judged(0, repeat=1, score=0.2)])
+    assert known(store) is None
+
+
+def test_outcomes_that_differ_are_not_known(store: Store, lease: Lease) -> None:
+    store.append(lease, [selected(0), applied(0), judged_as(Outcome.VALID), judged_as(Outcome.CRASHED, repeat=1)])
+    assert known(store) is None
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_what_is_not_of_the_program_alone_is_not_known(store: Store, lease: Lease, outcome: Outcome) -> None:
+    store.append(lease, [selected(0), applied(0), judged_as(outcome)])
+    by_itself = outcome in (Outcome.VALID, Outcome.INVALID, Outcome.CRASHED)
+    assert known(store) == (judged_as(outcome).evaluation if by_itself else None)
+
+
+def test_what_was_taken_over_says_so_and_is_not_taken_over_again(store: Store, lease: Lease) -> None:
+    taken = judged_as(Outcome.VALID, reused=True, seconds=0.0)
+    store.append(lease, [selected(0), applied(0), taken])
+    assert store.evaluations(RUN.id, 0) == [taken.evaluation]
+    assert known(store) is None
+
+
+def test_scores_are_those_of_first_valid_evaluations(store: Store, lease: Lease) -> None:
+    store.append(lease, [*whole(0, 0), judged(0, "full", 1, score=0.9), selected(2), applied(2)])
+    store.append(lease, [judged(2, "quick", score=0.3), judged(2, "full", score=0.4), selected(1), applied(1)])
+    store.append(lease, [replace(judged_as(Outcome.REJECTED), step=1)])
+    assert list(store.scores(RUN.id, "full", "score").items()) == [(0, 0.1), (2, 0.4)]
+    assert store.scores(RUN.id, "full", "score", Outcome.REJECTED) == {1: 0.1}
+    assert store.scores(RUN.id, "quick", "score") == {2: 0.3}
+    assert store.scores(RUN.id, "full", "no such metric") == {}
 
 
 # ── model calls ───────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from evolve.domain.objective import Constraint, Direction, Feature
-from evolve.domain.problem import Limits, Problem, complete_program, read_program
+from evolve.domain.problem import Beside, Limits, Problem, complete_program, read_program
 from evolve.errors import ProblemError
 
 JUDGE = "def evaluate(candidate, stage, params):\n    return None\n"
@@ -84,6 +84,25 @@ def test_params_override_defaults_and_unknown_ones_name_the_nearest(make: Make) 
     assert Problem.load(folder, {"n": 5}).params == {"n": 5, "family": "weibull"}
     with pytest.raises(ProblemError, match=r"no parameter 'famly'.*Did you mean 'family'"):
         Problem.load(folder, {"famly": "or_uniform"})
+
+
+def test_limits_of_interim_results_lie_beyond_a_score_by_its_slack(make: Make) -> None:
+    folder = make(
+        stages=[
+            {"name": "a", "interim": {"metric": "error", "slack": 0.5}},
+            {"name": "b", "interim": {"metric": "speed", "slack": 0.5, "beside": "seed"}},
+        ]
+    )
+    low, high = (stage.interim for stage in Problem.load(folder).stages)
+    assert low is not None and high is not None
+    assert (low.beside, high.beside) == (Beside.BEST, Beside.SEED)
+    assert (low.limit(2.0), low.limit(-2.0), low.limit(0.0)) == (3.0, -1.0, 0.0)
+    assert (high.limit(2.0), high.limit(-2.0), high.limit(0.0)) == (1.0, -3.0, 0.0)
+
+
+def test_a_problem_is_deterministic_unless_it_says_otherwise(make: Make) -> None:
+    assert Problem.load(make()).deterministic
+    assert not Problem.load(make(deterministic=False)).deterministic
 
 
 def test_gate_compares_with_the_seed_in_the_metrics_direction(make: Make) -> None:
@@ -236,6 +255,24 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"stages": [{"name": "a", "gate": {"metric": "error"}}]},
         r"'stages\[0\].gate.factor_of_seed': expected a number, found nothing",
     ),
+    "gate with both factors": (
+        {"stages": [{"name": "a", "gate": {"factor_of_seed": 1, "factor_of_best": 1}}]},
+        r"'stages\[0\].gate': expected factor_of_seed or factor_of_best, found both",
+    ),
+    "interim without slack": (
+        {"stages": [{"name": "a", "interim": {"metric": "error"}}]},
+        r"'stages\[0\].interim.slack': expected a number, found nothing",
+    ),
+    "interim with a negative slack": (
+        {"stages": [{"name": "a", "interim": {"slack": -0.1}}]},
+        r"'stages\[0\].interim.slack': expected a number of at least 0, found -0.1",
+    ),
+    "interim beside nobody": (
+        {"stages": [{"name": "a", "interim": {"slack": 0, "beside": "worst"}}]},
+        r"'stages\[0\].interim.beside': expected one of seed, best, found 'worst'",
+    ),
+    "interim of the sealed stage": ({"sealed": {"interim": {"slack": 0}}}, "unknown field 'sealed.interim'"),
+    "deterministic as text": ({"deterministic": "no"}, "'deterministic': expected true or false, found 'no'"),
     "gate as number": ({"stages": [{"name": "a", "gate": 2}]}, r"'stages\[0\].gate': expected a mapping .* found 2"),
     "sealed as number": ({"sealed": 5}, "'sealed': expected a mapping .* found 5"),
     "sealed with unknown field": ({"sealed": {"timeout": 5}}, "'sealed.timeout'. Did you mean 'timeout_s'"),

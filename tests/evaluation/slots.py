@@ -14,7 +14,7 @@ from evolve.domain.problem import Problem, Stage
 from evolve.evaluation.docker_sandbox import DockerSandbox
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.evaluation.slot import SlotSandbox
-from evolve.interfaces import Job, Verdict
+from evolve.interfaces import Bar, Job, Verdict, Watch, watch_nothing
 
 EVALUATE = """
 import json
@@ -22,6 +22,12 @@ import secret
 from evaluators import Score, invalid
 
 def evaluate(candidate, stage, params):
+    if stage == "interim":
+        with candidate.session() as session:
+            candidate.at_best(value=50.0)
+            answer = session.call("answer", 20.0)
+            candidate.at_best(value=min(answer, 50.0))
+            return Score(metrics={"value": session.call("answer", 20.0)})
     if stage == "session":
         with candidate.session() as session:
             answers = [session.call("answer", float(i)) for i in range(3)]
@@ -117,14 +123,29 @@ class Bench:
         self._runner.run(self.sandbox.close())
         self._runner.close()
 
-    def judge(self, program: str | Mapping[str, str], stage: str = "full", timeout_s: float = 5.0) -> Verdict:
+    def judge(
+        self,
+        program: str | Mapping[str, str],
+        stage: str = "full",
+        timeout_s: float = 5.0,
+        bar: Bar | None = None,
+        watch: Watch = watch_nothing,
+    ) -> Verdict:
         """Judge a program; text stands for the entry file."""
         files = {"program.py": program} if isinstance(program, str) else program
-        return self._runner.run(self.sandbox.judge(Job(self.problem, Stage(stage, timeout_s), files)))
+        job = Job(self.problem, Stage(stage, timeout_s), files, bar, watch)
+        return self._runner.run(self.sandbox.judge(job))
 
-    def attack(self, program: str, stage: str = "full", timeout_s: float = 5.0) -> Verdict:
+    def attack(
+        self,
+        program: str,
+        stage: str = "full",
+        timeout_s: float = 5.0,
+        bar: Bar | None = None,
+        watch: Watch = watch_nothing,
+    ) -> Verdict:
         """Judge a program that must not run anywhere else."""
-        return self.judge(GUARD + program, stage, timeout_s)
+        return self.judge(GUARD + program, stage, timeout_s, bar, watch)
 
 
 def job(problem: Problem, program: str = HONEST, stage: str = "full", timeout_s: float = 5.0) -> Job:

@@ -7,12 +7,14 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from evolve.domain.evaluation import Outcome
+from evolve.domain.objective import Direction
+from evolve.interfaces import Bar
 from tests.evaluation.slots import HONEST, HONEST_VALUE, Bench, slot_processes
 
 ENDS_BADLY = {
@@ -162,6 +164,84 @@ def test_forged_answers_do_not_score(bench: Bench, name: str) -> None:
     body = "\n".join(f"    {line}" for line in attack.splitlines())
     verdict = bench.attack(f"{FRAME}\ndef answer(x):\n{body}\n    return 1.0", timeout_s=1.0)
     assert verdict.outcome is outcome, verdict
+
+
+# Messages of the judge to the host, as the program would have to send them.
+TO_THE_HOST = """
+import struct, msgspec
+def say(**message):
+    body = msgspec.msgpack.encode(message)
+    return struct.pack("<I", len(body)) + body
+def everywhere(*messages):
+    for number in range(256):
+        for message in messages:
+            try: os.write(number, message)
+            except OSError: pass
+"""
+LIES = {
+    "forged interim results": """
+def answer(x):
+    everywhere(*(say(type="interim", id=i, metrics={"value": -1e9}) for i in range(200)))
+    return 42.0
+""",
+    "a forged end": """
+def answer(x):
+    everywhere(*(
+        say(type="verdict", id=i, outcome="rejected", metrics={"value": -1e9}, feedback="", artifacts={},
+            per_instance={}, seconds=0.0, log="", healthy=True)
+        for i in range(200)
+    ))
+    return 42.0
+""",
+    "an exception of the harness's name": """
+class Hopeless(BaseException): pass
+def answer(x): raise Hopeless("stopped: {'value': -1e9}")
+""",
+    "calls of its own": """
+import gc
+def answer(x):
+    for thing in gc.get_objects():
+        for name in ("at_best", "report"):
+            call = getattr(type(thing), name, None)
+            if call is not None:
+                try: call(thing, {"value": -1e9})
+                except BaseException: pass
+    return 42.0
+""",
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_program_can_neither_stop_its_evaluation_nor_report(bench: Bench, name: str) -> None:
+    seen: list[Mapping[str, float]] = []
+    bar = Bar("value", Direction.MAXIMIZE, 10.0)
+    verdict = bench.attack(TO_THE_HOST + LIES[name], stage="interim", bar=bar, watch=seen.append)
+    assert verdict.outcome in (Outcome.VALID, Outcome.INVALID, Outcome.CRASHED), verdict
+    assert -1e9 not in verdict.metrics.values()
+    assert seen == [{"value": 50.0}]
+
+
+def test_a_program_is_stopped_by_what_the_judge_makes_of_its_answers(bench: Bench) -> None:
+    bar = Bar("value", Direction.MAXIMIZE, 10.0)
+    verdict = bench.judge("def answer(x): return 3.0", stage="interim", bar=bar)
+    assert (verdict.outcome, verdict.metrics) == (Outcome.REJECTED, {"value": 3.0})
+
+
+def test_what_a_stopped_program_left_behind_ends_with_it(bench: Bench) -> None:
+    stays = """
+def answer(x):
+    open("left", "w").write("x")
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.closerange(0, 100)
+            while True: time.sleep(0.01)
+        os._exit(0)
+    time.sleep(0.1)
+    return 3.0
+"""
+    verdict = bench.attack(stays, stage="interim", bar=Bar("value", Direction.MAXIMIZE, 10.0))
+    assert verdict.outcome is Outcome.REJECTED, verdict
 
 
 def test_answering_twice_is_found_at_the_next_question(bench: Bench) -> None:

@@ -151,6 +151,9 @@ class SimulatedProgram:
         finally:
             self.machine.busy = False
 
+    def at_best(self, **metrics: float) -> None:
+        """Nothing is stopped here."""
+
     def other(self, files: Mapping[str, str], entry: str | None = None) -> SimulatedProgram:
         return SimulatedProgram("empty", self.machine, lambda *_: 0.0, lambda *_: None, files)
 

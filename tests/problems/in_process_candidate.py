@@ -87,6 +87,9 @@ class InProcessCandidate:
         """Refused: commands need a sandbox."""
         raise CandidateCrashed("This candidate builds nothing.")
 
+    def at_best(self, **metrics: float) -> None:
+        """Nothing is stopped here."""
+
     def other(self, files: Mapping[str, str], entry: str | None = None) -> InProcessCandidate:
         """Return a second program."""
         return InProcessCandidate(files, entry or self.entry)

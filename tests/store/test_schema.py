@@ -166,6 +166,7 @@ def test_a_file_of_the_first_schema_is_upgraded_keeps_everything_and_goes_on(tmp
     ]
     assert [item.selected for item in store.unfinished("old")] == [Selected(2, Choice(0, (), 0), "diff", 2)]
     assert store.requests("old", 1) == [(request, answer)]
+    assert not any(evaluation.reused for evaluation in store.evaluations("old", 1))
     assert store.calls("old", 1) == []
     lease = store.acquire("old", "elsewhere:1:1", 60.0)
     sent = Called(2, "hash-0", 0, CallState.SENT, "openai/x")
