@@ -28,7 +28,7 @@ from evolve.errors import StoreError, StoreTooNew
 from evolve.store.connection import READ, WRITE, sqlite_path, transaction
 from evolve.store.tables import metadata
 
-HEAD = "0002"
+HEAD = "0003"
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 _version = Table(
