@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import Program
-from evolve.errors import StoreError
+from evolve.domain.proposal import Attempt
+from evolve.errors import NotFound, StoreError
 from evolve.interfaces import Exhibit, Store
 
 _KEPT = 4096
@@ -83,6 +84,18 @@ class Exhibits:
         """Return the files of a program that is on record."""
         found = self._kept.get(step)
         return found.program.files if found is not None else self._reader.program(self._run, step).files
+
+    def history(self) -> Iterator[Attempt]:
+        """Yield the finished attempts that are on record, in the order told."""
+        return self._reader.history(self._run)
+
+    def is_valid(self, step: int) -> bool:
+        """Whether a step made a program that ended VALID."""
+        try:
+            judged = [e for e in self._reader.evaluations(self._run, step) if e.stage != SEALED]
+        except NotFound:
+            return False
+        return bool(judged) and judged[-1].outcome is Outcome.VALID
 
     def _load(self, step: int, island: int) -> Exhibit:
         judged = [e for e in self._reader.evaluations(self._run, step) if e.stage != SEALED]
