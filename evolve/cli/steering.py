@@ -123,7 +123,7 @@ def veto(run: str, step: int, descendants: bool, store: str, json_: bool) -> Non
     info = wiring.find_run(store, run)
     order = Veto(step, descendants)
     with opened_store(store) as opened:
-        opened.program(info.id, step)  # raises NotFound
+        _check_there_is(opened, info, step)
         problem, rules = _coming_rules(opened, info)
         left = selectable(opened, info, problem, rules_after(rules, order, problem))
         if next(left, None) is None:
@@ -220,9 +220,16 @@ def _hint_number(url: str, info: RunInfo, remove: str) -> int | None:
     return int(remove)
 
 
+def _check_there_is(store: Store, info: RunInfo, step: int) -> None:
+    try:
+        store.program(info.id, step)
+    except NotFound as error:
+        raise NotFound(f"Run {info.id!r} has no program {step}; it has made {info.proposals} attempts.") from error
+
+
 def _check_valid(url: str, info: RunInfo, step: int) -> None:
     with opened_store(url) as opened:
-        opened.program(info.id, step)  # raises NotFound
+        _check_there_is(opened, info, step)
         problem, rules = _coming_rules(opened, info)
         usable = any(program.step == step for program in selectable(opened, info, problem, rules))
     if not usable:
