@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from evolve.cli.steering import pause, steer, stop
+from evolve.errors import EvolveError
 from tests.cli.cli_support import ROOT, Command, lines
 
 SEED = ROOT / "problems" / "circle_packing" / "seed"
@@ -53,11 +56,8 @@ def small_change(folder: Path, note: str = "") -> Path:
     """Write a program like the seed."""
     path = folder / "mine.py"
     (seed,) = SEED.glob("*.py")
-    path.write_text(
-        seed.read_text()
-        .replace("EVOLVE-BLOCK-END", "EVOLVE-BLOCK-END")
-        .replace("\n# EVOLVE-BLOCK-END", f"\nMINE = 1  # {note}\n# EVOLVE-BLOCK-END")
-    )
+    mine = f"\nMINE = 1  # {note}\n# EVOLVE-BLOCK-END"
+    path.write_text(seed.read_text().replace("\n# EVOLVE-BLOCK-END", mine))
     assert path.read_text() != seed.read_text()
     return path
 
@@ -103,27 +103,28 @@ def test_orders_are_checked_before_anything_is_written(evolve: Command, tmp_path
     best = result["best"]["step"]
     bad = tmp_path / "bad.py"
     bad.write_text("import os\n")
+    url = f"sqlite:///{tmp_path}/runs/evolve.db"
     refused = [
-        (("steer", "d", "pin", "0"), "'c'"),
-        (("steer", "c", "inject", str(bad)), "is no program for circle_packing"),
-        (("steer", "c", "inject", "missing.py"), "missing.py"),
-        (("steer", "c", "pin", "900"), "no step 900"),
-        (("steer", "c", "unpin", "0"), "not pinned"),
-        (("steer", "c", "veto", "900"), "no step 900"),
-        (("steer", "c", "veto", "0", "--descendants"), "no valid program"),
-        (("steer", "c", "weigh", "sum_radi=1"), "'sum_radii'"),
-        (("steer", "c", "weigh", "sum_radii=much"), "NAME=WEIGHT"),
-        (("steer", "c", "weigh", "sum_radii=0"), "above 0"),
-        (("steer", "c", "hint", "use triangles"), "asks no model"),
-        (("steer", "c", "hint"), "TEXT"),
-        (("steer", "c", "hint", "--remove"), "has none"),
-        (("pause", "c"), "Nobody works on run"),
-        (("stop", "c"), "Nobody works on run"),
+        (steer, ("d", "pin", "0"), "no run 'd'"),
+        (steer, ("c", "inject", str(bad)), "is no program for circle_packing"),
+        (steer, ("c", "pin", "900"), "no program 900"),
+        (steer, ("c", "pin", "--", "-1"), "no program -1"),
+        (steer, ("c", "unpin", "0"), "not pinned"),
+        (steer, ("c", "veto", "900"), "no program 900"),
+        (steer, ("c", "veto", "0", "--descendants"), "no valid program"),
+        (steer, ("c", "weigh", "sum_radi=1"), "'sum_radii'"),
+        (steer, ("c", "weigh", "sum_radii=much"), "NAME=WEIGHT"),
+        (steer, ("c", "weigh", "sum_radii=0"), "above 0"),
+        (steer, ("c", "hint", "use triangles"), "asks no model"),
+        (steer, ("c", "hint"), "TEXT"),
+        (steer, ("c", "hint", "--remove"), "has none"),
+        (pause, ("c",), "Nobody works on run"),
+        (stop, ("c",), "Nobody works on run"),
     ]
-    for arguments, expected in refused:
-        done = evolve(*arguments)
-        assert done.returncode != 0 and expected in done.stderr, (arguments, done.stderr)
-        assert "Traceback" not in done.stderr
+    for command, arguments, expected in refused:
+        done = CliRunner().invoke(command, arguments, env={"EVOLVE_STORE": url})
+        assert isinstance(done.exception, EvolveError) and expected in str(done.exception), (arguments, done.exception)
+    assert "missing.py" in evolve("steer", "c", "inject", "missing.py").stderr
     assert lines(evolve("show", "c", "--json"))[0]["orders"] == []
     if best:
         _a_veto_takes_the_champion_out(evolve, best)
