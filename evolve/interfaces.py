@@ -38,6 +38,7 @@ from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
+    NO_USAGE,
     Attempt,
     Called,
     CallState,
@@ -50,6 +51,7 @@ from evolve.domain.proposal import (
     Record,
     Request,
     Unfinished,
+    Usage,
 )
 from evolve.domain.steering import Order
 
@@ -67,7 +69,8 @@ class RunInfo:
         provenance: package version, git commit, judge hash, python, machine; JSON-able.
         created_at: seconds since the epoch.
         elapsed_s: seconds some controller has worked on it.
-        proposals, evaluated, cost_usd: totals so far.
+        proposals, evaluated, usage: totals so far; the usage includes calls that have no answer yet.
+        evaluation_s: seconds of all evaluations but those of the sealed stage.
     """
 
     id: str
@@ -79,7 +82,8 @@ class RunInfo:
     elapsed_s: float = 0.0
     proposals: int = 0
     evaluated: int = 0
-    cost_usd: float = 0.0
+    usage: Usage = NO_USAGE
+    evaluation_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,9 @@ class LanguageModel(Protocol):
 
     def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         """Return the complete request for messages, with this model's settings."""
+
+    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """Return what a call of this size costs, as far as is known when ``ready`` has returned."""
 
     async def ready(self) -> None:
         """Raise ConfigurationError when requests cannot be sent at all (no key, no price); sends none."""

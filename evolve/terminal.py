@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.controller.budget import Budget, Spent
+from evolve.controller.estimate import Estimate
 from evolve.controller.loop import PAUSED, STOPPED, Loop, Progress
 from evolve.controller.run import INTERRUPTED, Contender, Result
 from evolve.domain.evaluation import Evaluation
@@ -47,6 +48,8 @@ class RunView:
     async def watch(self, loop: Loop) -> None:
         """Show the loop's progress until cancelled."""
         self._began_at, self._before = time.monotonic(), loop.progress.spent
+        for line in expected(loop.progress.estimate):
+            self._console.print(line, highlight=False, soft_wrap=True)
         await (self._on_screen(loop) if self._console.is_terminal else self._in_lines(loop))
 
     async def _on_screen(self, loop: Loop) -> None:
@@ -62,7 +65,7 @@ class RunView:
                 self._console.print(_keys(loop), highlight=False, soft_wrap=True)
             progress = loop.progress
             self._console.print(
-                f"{progress.spent.elapsed_s:.0f} s  {progress.spent.evaluations} evaluations "
+                f"{progress.spent.wall_s:.0f} s  {progress.spent.evaluations} evaluations "
                 f"({self._rate(progress.spent):.1f}/s)  best {self._best_line(progress)}  {_counts(progress.outcomes)}",
                 highlight=False,
                 soft_wrap=True,
@@ -90,8 +93,10 @@ class RunView:
         grid.add_row("outcomes", _counts(progress.outcomes))
         grid.add_row("rejected", _counts(progress.causes) or "none")
         grid.add_row("placed", _shares(progress.placed, progress.proposed))
-        if progress.spent.cost_usd:
-            grid.add_row("spent", f"${progress.spent.cost_usd:.4f}")
+        if progress.spent.calls:
+            grid.add_row("spent", f"${progress.spent.cost_usd:.4f}, {progress.spent.tokens} tokens")
+        if progress.squeezed:
+            grid.add_row("prompts", _squeezed(progress))
         grid.add_row("in flight", f"{loop.in_flight().attempts} attempts, {loop.in_flight().paying} asking a model")
         bar = Table.grid(padding=(0, 2))
         bar.add_row(ProgressBar(total=1.0, completed=share, width=50), Text(self._time_left(progress.spent, share)))
@@ -101,8 +106,22 @@ class RunView:
     def _time_left(self, spent: Spent, share: float) -> str:
         if share <= 0.02:
             return f"{share:.0%} of the budget"
-        seconds = spent.elapsed_s / share - spent.elapsed_s
+        seconds = spent.wall_s / share - spent.wall_s
         return f"{share:.0%} of the budget, about {_duration(seconds)} left"
+
+
+def expected(estimate: Estimate | None) -> list[str]:
+    """Say what attempts with a model will cost."""
+    if estimate is None:
+        return []
+    size = f"about {estimate.prompt_tokens} tokens of prompt and {estimate.answer_tokens} of answer"
+    lasts = f"; budget.{estimate.limit} lasts for about {estimate.lasts} of them" if estimate.limit else ""
+    return [f"An attempt with a model: {size}, ${estimate.cost_usd:.4g}{lasts}."]
+
+
+def _squeezed(progress: Progress) -> str:
+    """Say what prompts leave out because a model reads no more at once."""
+    return f"too long for the model: {', '.join(sorted(progress.squeezed))} shortened"
 
 
 def closing_page(console: Console, problem: Problem, budget: Budget, result: Result, files: Mapping[str, str]) -> None:
@@ -132,12 +151,13 @@ def _achieved(problem: Problem, result: Result) -> list[str]:
         value, seed = result.best.metrics[objective.name], result.seed.metrics[objective.name]
         lines.append(f"{objective.name} ({objective.direction}): {value:.6g}{_change(value, seed)}")
     spent, progress = result.progress.spent, result.progress
-    money = f", ${spent.cost_usd:.4f}" if spent.cost_usd else ""
-    rate = spent.evaluations / spent.elapsed_s if spent.elapsed_s else 0.0
+    money = f", ${spent.cost_usd:.4f} for {spent.calls} model calls of {spent.tokens} tokens" if spent.calls else ""
+    rate = spent.evaluations / spent.wall_s if spent.wall_s else 0.0
     judged = f"{spent.evaluations} judged ({rate:.1f}/s){money}"
-    took = f"{spent.proposals} attempts in {_duration(spent.elapsed_s)}, {judged}: "
+    took = f"{spent.proposals} attempts in {_duration(spent.wall_s)}, {judged}: "
     causes = f"  (rejected: {_counts(progress.causes)})" if progress.causes else ""
-    return [*lines, took + _counts(progress.outcomes) + causes]
+    lines.append(took + _counts(progress.outcomes) + causes)
+    return [*lines, f"Prompts were {_squeezed(progress)}."] if progress.squeezed else lines
 
 
 def _next_steps(console: Console, result: Result, budget: Budget) -> None:

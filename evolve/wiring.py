@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -345,7 +346,8 @@ def build(config: Config) -> Parts:
     build_sandbox(config, problem)  # so that a wrong setting of it is met now, not when the first one starts
     executor = build_executor(config, problem)
     build_search(config, problem)  # the same for its settings
-    budget = config["budget"]
+    # A run on record may be older than a limit.
+    budget = {**dict.fromkeys(limit.name for limit in fields(Budget)), **config["budget"]}
     check_arguments(Budget, budget, "budget")
     return Parts(
         problem=problem,

@@ -137,7 +137,9 @@ def _run_row(info: RunInfo) -> dict[str, object]:
         "status": info.status,
         "proposals": info.proposals,
         "evaluated": info.evaluated,
-        "cost_usd": round(info.cost_usd, 6),
+        "cost_usd": round(info.usage.cost_usd, 6),
+        "calls": info.usage.calls,
+        "tokens": info.usage.tokens,
         "elapsed_s": round(info.elapsed_s, 1),
         "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(info.created_at)),
     }
@@ -285,7 +287,9 @@ def _attempt_row(attempt: Attempt) -> dict[str, object]:
         "made_by": dict(program.detail) if program is not None else {},
         "metrics": dict(evaluation.metrics) if evaluation is not None else {},
         "seconds": evaluation.seconds if evaluation is not None else 0.0,
-        "cost_usd": attempt.cost_usd,
+        "cost_usd": attempt.usage.cost_usd,
+        "calls": attempt.usage.calls,
+        "tokens": attempt.usage.tokens,
     }
 
 
@@ -303,7 +307,8 @@ def _print_run(data: Mapping[str, Any]) -> None:
     console = Console()
     facts = {name: data[name] for name in ("run", "problem", "status", "created", "seed")}
     facts["took"] = f"{data['elapsed_s']} s, {data['proposals']} proposals, {data['evaluated']} programs judged"
-    facts["cost"] = f"${data['cost_usd']:.4f}"
+    if data["calls"]:
+        facts["cost"] = f"${data['cost_usd']:.4f}, {data['calls']} model calls, {data['tokens']} tokens"
     facts["outcomes"] = "  ".join(f"{name} {count}" for name, count in data["outcomes"].items())
     facts["rejected"] = "  ".join(f"{name} {count}" for name, count in data["causes"].items()) or "none"
     facts["best"] = f"step {data['best']['step']}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from evolve import wiring
 from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, say, store_option
+from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.fork import fork
 from evolve.controller.loop import Loop
@@ -22,7 +23,8 @@ from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
 from evolve.domain.program import Program
 from evolve.errors import ConfigurationError, LeaseLost, StoreError
 from evolve.interfaces import RunInfo
-from evolve.terminal import RunView, closing_page
+from evolve.store.memory import MemoryStore
+from evolve.terminal import RunView, closing_page, expected
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 Begin = Callable[[Observer], Coroutine[Any, Any, Result]]
@@ -33,10 +35,17 @@ Begin = Callable[[Observer], Coroutine[Any, Any, Result]]
 @click.option("--config-dir", type=FOLDER, help="A folder of yours with more conf/ options.")
 @click.option("--cfg", type=click.Choice(["job"]), help="Print the resolved configuration and stop.")
 @click.option("-m", "--multirun", is_flag=True, help="Run once for each combination of comma-separated values.")
+@click.option("--estimate", is_flag=True, help="Judge the seed, print what model calls will cost, and stop.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
 @json_option
 def run(
-    overrides: tuple[str, ...], config_dir: Path | None, cfg: str | None, multirun: bool, quiet: bool, json_: bool
+    overrides: tuple[str, ...],
+    config_dir: Path | None,
+    cfg: str | None,
+    multirun: bool,
+    estimate: bool,
+    quiet: bool,
+    json_: bool,
 ) -> None:
     """Evolve a problem's program: evolve run problem=bin_packing budget.wall_s=60 llm=MODEL"""
     if multirun:
@@ -46,7 +55,11 @@ def run(
         config = wiring.configure([*wiring.sandbox_of_this_machine(overrides), *overrides], config_dir)
         click.echo(as_json(config) if json_ else wiring.as_yaml(config), nl=False)
         return
-    _start(wiring.configure_here(overrides, say, config_dir), quiet, json_)
+    config = wiring.configure_here(overrides, say, config_dir)
+    if estimate:
+        _print_estimate(config, json_)
+    else:
+        _start(config, quiet, json_)
 
 
 @click.command()
@@ -125,6 +138,26 @@ def _print_replay(info: RunInfo, difference: Difference | None, json_: bool) -> 
             f"{info.id}: step {difference.step}, {difference.what} differs:\n"
             f"  recorded: {difference.recorded}\n  replayed: {difference.replayed}"
         )
+
+
+def _print_estimate(config: wiring.Config, json_: bool) -> None:
+    """Begin a run that is kept nowhere and ends with the seed."""
+    parts = wiring.build(config)
+    if parts.model is None:
+        raise ConfigurationError("Without a model attempts cost nothing but time. Choose one with llm=MODEL.")
+    kept = MemoryStore()
+    found: list[Estimate] = []
+
+    def observe(loop: Loop) -> None:
+        found.extend([loop.progress.estimate] if loop.progress.estimate is not None else [])
+        loop.stop("only an estimate was asked for")
+
+    brief = replace(parts, open_store=lambda: kept, sealed=False)
+    asyncio.run(start_run(brief, wiring.new_run(config, parts), observe))
+    if json_:
+        click.echo(as_json(asdict(found[0]) if found else {}))
+    else:
+        click.echo("\n".join(expected(found[0] if found else None)) or "No operator can ask about the seed alone.")
 
 
 def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.journal import Journal
-from evolve.controller.recorded_model import RecordedModel
+from evolve.controller.recorded_model import CallOnRecord, RecordedModel
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program, fingerprint
-from evolve.domain.proposal import Applied, Completion, Evaluated, Learned, Lesson, Request, Selected, Unfinished
+from evolve.domain.proposal import NO_USAGE, Applied, Evaluated, Learned, Lesson, Selected, Unfinished
 from evolve.errors import EvolveError, ModelError, ProposalRejected
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Draft, LanguageModel
@@ -22,7 +23,7 @@ from evolve.mutation.novelty import Mark, Novelty
 MARK: Final = "mark"
 """Where a program's detail keeps what its like is recognised by."""
 MODEL_ERROR = Cause.MODEL_ERROR
-OnRecord = Sequence[tuple[Request, Completion | None]]
+OnRecord = Sequence[CallOnRecord]
 """The model calls that an attempt made before it was cut off."""
 
 Prepared = Draft | ProposalRejected | Callable[[], Coroutine[Any, Any, Draft]]
@@ -176,26 +177,35 @@ class Attempts:
             self._resolved()
 
     async def _judge(self, selected: Selected, program: Program, done: Sequence[Evaluation]) -> Ended:
-        last = done[-1] if done else None
+        judged = list(done)
         async for evaluation in self._cascade.evaluate(program.files, done):
-            last = evaluation
+            judged.append(evaluation)
             record = Evaluated(program.step, evaluation)
             if evaluation.stage == self._final_stage or evaluation.outcome is not Outcome.VALID:
                 self._journal.post(record)
             else:
                 await self._journal.write(record)
-        return self._ended(selected, program, last)
+        return self._ended(selected, program, judged)
 
     def _ended(
         self,
         selected: Selected,
         program: Program | None = None,
-        evaluation: Evaluation | None = None,
+        judged: Sequence[Evaluation] = (),
         cause: str = "",
         detail: str = "",
         lessons: Sequence[Lesson] = (),
         fatal: bool = False,
     ) -> Ended:
         model = self._models.pop(selected.step, None)
-        cost_usd = model.cost_usd if model is not None else 0.0
-        return Ended(selected, program, evaluation, cause, detail, cost_usd, lessons, fatal)
+        return Ended(
+            selected,
+            program,
+            judged[-1] if judged else None,
+            cause,
+            detail,
+            model.usage() if model is not None else NO_USAGE,
+            lessons,
+            fatal,
+            evaluation_s=math.fsum(evaluation.seconds for evaluation in judged),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from evolve.errors import ConfigurationError
@@ -12,12 +13,15 @@ _ROUNDING = 1e-9  # a sum of many small prices may fall short of the limit by th
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a run has used so far, over all its sessions."""
+    """What a run has used so far, over all its sessions. Names are those of the limits in Budget."""
 
     proposals: int = 0
     evaluations: int = 0
     cost_usd: float = 0.0
-    elapsed_s: float = 0.0
+    wall_s: float = 0.0
+    calls: int = 0
+    tokens: int = 0
+    gpu_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,18 @@ class Budget:
         proposals: attempts, the rejected ones included.
         wall_s: seconds some controller worked on the run.
         cost_usd: dollars for model calls.
+        calls: model calls; one that was sent several times counts once.
+        tokens: of prompts and answers, as the providers count them.
+        gpu_s: seconds of evaluation, times the GPUs that the problem asks for.
     """
 
     evaluations: int | None
     proposals: int | None
     wall_s: float | None
     cost_usd: float | None
+    calls: int | None
+    tokens: int | None
+    gpu_s: float | None
 
     def __post_init__(self) -> None:
         for name, limit in asdict(self).items():
@@ -51,47 +61,46 @@ class Budget:
                     f"budget.{name}: expected a number above 0, or null for no limit, found {limit!r}."
                 )
 
-    def exhausted(self, spent: Spent, in_flight: InFlight, mean_attempt_usd: float | None) -> str:
+    def exhausted(self, spent: Spent, in_flight: InFlight, asked: int) -> str:
         """Return why no further attempt may start now, or an empty string.
 
-        What is in flight counts as if it had already been spent, an attempt that asks a model at
-        the mean price of those before it. While no price is known (None) one such attempt goes
-        first.
+        What is in flight counts as if it had already been spent, at the mean of those before it; ``asked``
+        is how many attempts with a model have ended. While there is none, and its use is limited, one such
+        attempt goes first.
         """
-        if self.evaluations is not None and spent.evaluations + in_flight.attempts >= self.evaluations:
-            return f"budget of {self.evaluations} evaluations used"
-        if self.proposals is not None and spent.proposals + in_flight.attempts >= self.proposals:
-            return f"budget of {self.proposals} proposals used"
-        if self.wall_s is not None and spent.elapsed_s >= self.wall_s:
-            return f"budget of {self.wall_s:g} s used"
-        committed_usd = self._committed_usd(spent, in_flight, mean_attempt_usd)
-        if self.cost_usd is not None and committed_usd >= self.cost_usd * (1 - _ROUNDING):
-            return f"budget of ${self.cost_usd:g} used"
+        for limit, committed, words in self._commitments(spent, in_flight, asked):
+            if limit is not None and committed >= limit * (1 - _ROUNDING):
+                return f"budget of {words} used"
         return ""
+
+    def _commitments(self, spent: Spent, in_flight: InFlight, asked: int) -> Iterator[tuple[float | None, float, str]]:
+        """Yield limit, what is spent or in flight, and the limit in words."""
+
+        def with_paying(used: float) -> float:
+            if not asked:
+                return math.inf if in_flight.paying else used
+            return used + in_flight.paying * used / asked
+
+        gpu_s_each = spent.gpu_s / spent.evaluations if spent.evaluations else 0.0
+        yield self.evaluations, spent.evaluations + in_flight.attempts, f"{self.evaluations} evaluations"
+        yield self.proposals, spent.proposals + in_flight.attempts, f"{self.proposals} proposals"
+        yield self.wall_s, spent.wall_s, f"{self.wall_s or 0:g} s"
+        yield self.cost_usd, with_paying(spent.cost_usd), f"${self.cost_usd or 0:g}"
+        yield self.calls, with_paying(spent.calls), f"{self.calls} model calls"
+        yield self.tokens, with_paying(spent.tokens), f"{self.tokens} tokens"
+        yield self.gpu_s, spent.gpu_s + in_flight.attempts * gpu_s_each, f"{self.gpu_s or 0:g} GPU-seconds"
 
     def doubled(self, spent: Spent) -> str:
         """Return a setting that lifts the limit which is used up (or most used), as ``budget.NAME=VALUE``."""
-        limits = (
-            ("evaluations", spent.evaluations, self.evaluations),
-            ("proposals", spent.proposals, self.proposals),
-            ("wall_s", math.ceil(spent.elapsed_s), self.wall_s),
-            ("cost_usd", spent.cost_usd, self.cost_usd),
-        )
-        shares = [(used / limit, name, 2 * max(used, limit)) for name, used, limit in limits if limit is not None]
+        shares = [(used / limit, name, 2 * max(used, limit)) for name, used, limit in self._limits(spent)]
         _, name, larger = max(shares, default=(0.0, "wall_s", 600))
-        return f"budget.{name}={larger:g}" if isinstance(larger, float) else f"budget.{name}={larger}"
-
-    def _committed_usd(self, spent: Spent, in_flight: InFlight, mean_attempt_usd: float | None) -> float:
-        if mean_attempt_usd is None:
-            return math.inf if in_flight.paying else spent.cost_usd
-        return spent.cost_usd + in_flight.paying * mean_attempt_usd
+        return f"budget.{name}={math.ceil(larger) if larger > 100 else larger:.10g}"
 
     def share_used(self, spent: Spent) -> float:
         """Return how much of the tightest limit is used, 0 to 1; 0 when there is none."""
-        pairs = (
-            (spent.evaluations, self.evaluations),
-            (spent.proposals, self.proposals),
-            (spent.elapsed_s, self.wall_s),
-            (spent.cost_usd, self.cost_usd),
-        )
-        return min(1.0, max((used / limit for used, limit in pairs if limit), default=0.0))
+        return min(1.0, max((used / limit for _, used, limit in self._limits(spent)), default=0.0))
+
+    def _limits(self, spent: Spent) -> Iterator[tuple[str, float, float]]:
+        """Yield name, what is spent, and the limit, of those there are."""
+        used = asdict(spent)
+        yield from ((name, used[name], limit) for name, limit in asdict(self).items() if limit is not None)

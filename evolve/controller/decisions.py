@@ -11,14 +11,15 @@ import numpy as np
 from evolve.controller.exhibits import Exhibits, scored
 from evolve.controller.memory import Memory
 from evolve.controller.steering import Steering, Taken, rules_after
+from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import Program
-from evolve.domain.proposal import Attempt, Choice, Lesson, LessonKind, Placement, Selected
+from evolve.domain.proposal import NO_USAGE, Attempt, Choice, Lesson, LessonKind, Placement, Selected, Usage
 from evolve.domain.rules import Lens, Rules
 from evolve.domain.steering import INJECT
 from evolve.errors import ConfigurationError
-from evolve.interfaces import Arm, Context, Failure, LanguageModel, Operator, Search
+from evolve.interfaces import Arm, Context, Exhibit, Failure, LanguageModel, Operator, Search
 from evolve.mutation.answer import ModelOperator
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
@@ -39,7 +40,7 @@ class Ended:
     """An attempt whose work is done but that nothing was told of.
 
     ``program`` is None when it was rejected; then ``cause`` and ``detail`` say why. ``fatal`` means that
-    no other call of a model can succeed either.
+    no other call of a model can succeed either. ``evaluation_s`` is what all stages took.
     """
 
     selected: Selected
@@ -47,9 +48,10 @@ class Ended:
     evaluation: Evaluation | None = None
     cause: str = ""
     detail: str = ""
-    cost_usd: float = 0.0
+    usage: Usage = NO_USAGE
     lessons: Sequence[Lesson] = ()
     fatal: bool = False
+    evaluation_s: float = 0.0
 
     @staticmethod
     def on_record(attempt: Attempt) -> Ended:
@@ -61,8 +63,9 @@ class Ended:
             attempt.evaluation,
             finished.cause,
             finished.detail,
-            attempt.cost_usd,
+            attempt.usage,
             attempt.lessons,
+            evaluation_s=attempt.evaluation_s,
         )
 
 
@@ -76,7 +79,7 @@ def scored_of(problem: Problem, ended: Ended) -> Scored:
         operator=selected.operator,
         program=ended.program,
         evaluation=ended.evaluation,
-        cost_usd=ended.cost_usd,
+        cost_usd=ended.usage.cost_usd,
         model=selected.model,
         lessons=selected.lessons,
     )
@@ -93,8 +96,8 @@ class Decisions:
         new_search: makes the search that decides which parents.
         rules: under which it is told; those of the configuration.
         operators: who proposes, and which model is asked.
-        lessons: what prompts teach, or None in a run without a model.
-        memory: what prompts tell of earlier attempts.
+        lessons: what prompts teach, or None for nothing.
+        memory: what prompts tell of earlier attempts, or None in a run without a model.
         exhibits: programs with their files.
     """
 
@@ -107,7 +110,7 @@ class Decisions:
         rules: Rules,
         operators: Chooser,
         lessons: Lessons | None,
-        memory: Memory,
+        memory: Memory | None,
         exhibits: Exhibits,
     ) -> None:
         self.told = 0
@@ -195,7 +198,10 @@ class Decisions:
             return True
         if operator.needs_inspirations and not choice.inspirations:
             return False
-        return not operator.needs_failures or any(f.cause in _FAILED for f in self._memory.failures(choice.parent))
+        return not operator.needs_failures or any(f.cause in _FAILED for f in self._failures(choice.parent))
+
+    def _failures(self, parent: int) -> Sequence[Failure]:
+        return self._memory.failures(parent) if self._memory is not None else ()
 
     def operator(self, selected: Selected) -> Operator:
         """Return the operator of an attempt."""
@@ -210,26 +216,30 @@ class Decisions:
             step=selected.step,
             problem=self._problem,
             parent=self._exhibits.get(choice.parent, choice.island),
-            inspirations=[self._exhibits.get(other, choice.island) for other in choice.inspirations],
+            inspirations=[self._inspiration(other, choice.island) for other in choice.inspirations],
             rng=step_rng(self._seed, selected.step, PROPOSING),
             model=model,
         )
-        if not operator.needs_model:
+        if not operator.needs_model or self._memory is None:
             return context
-        hints = self.steering.lessons(selected.lessons)
-        if self._lessons is None:
-            return replace(context, lessons=hints)
-        failures = self._memory.failures(choice.parent)
+        failures = self._failures(choice.parent)
         if isinstance(operator, ModelOperator) and operator.needs_failures:
             failures = [self._with_files(failure) for failure in failures]
+        hints = self.steering.lessons(selected.lessons)
+        context = replace(context, failures=failures, lineage=self._memory.lineage(choice.parent), lessons=hints)
+        if self._lessons is None:
+            return context
         drawn = {name: kind for kind, name in _DRAWN_BY.items()}.get(selected.operator)
         return replace(
             context,
-            failures=failures,
-            lineage=self._memory.lineage(choice.parent),
             lessons=[*self._lessons.get(selected.lessons), *hints],
             digest=self._memory.digest(self._lessons.standings(drawn)) if drawn is not None else None,
         )
+
+    def _inspiration(self, step: int, island: int) -> Exhibit:
+        best = self.search.best()
+        found = self._exhibits.get(step, island)
+        return replace(found, why="the best so far") if best is not None and best.step == step else found
 
     def tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
         """Take in how an attempt ended; return what the search made of it."""
@@ -242,7 +252,9 @@ class Decisions:
         self.operators.observe(known, program)
         if self._lessons is not None:
             self._lessons.learn(ended.lessons)
-            self._lessons.observe(known)
+            if ended.cause != Cause.MODEL_ERROR:  # an outage says nothing of what the prompt taught
+                self._lessons.observe(known)
+        if self._memory is not None:
             self._memory.observe(
                 known,
                 parent=selected.choice.parent,

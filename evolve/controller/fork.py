@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, takewhile
+from itertools import takewhile
 
 from evolve.controller.decisions import Decisions, Ended
+from evolve.controller.orders import follow_again
 from evolve.controller.steering import Taken, interleaved, taken_orders
 from evolve.domain.proposal import Applied, Attempt, Completed, Evaluated, Event, Finished, Learned, Prompted, Record
 from evolve.domain.steering import Inject
@@ -44,8 +45,7 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
         store.append(lease, [Event(FORKED, {"run": source, "attempts": count})])
         for item in interleaved(_first(store, source, count), kept):
             if isinstance(item, Taken):
-                for _ in decisions.obey(item, islice(store.history(source), decisions.told)):
-                    pass
+                follow_again(decisions, item, store.history(source))
                 store.append(lease, [item.event()])
             else:
                 store.append(lease, list(_records(store, source, item, decisions)))

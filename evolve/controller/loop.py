@@ -11,20 +11,21 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evolve.controller.attempt import MARK, MODEL_ERROR, Attempts, OnRecord
 from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.decisions import Decisions, Ended
+from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
-from evolve.controller.orders import Orders
+from evolve.controller.orders import Orders, follow_again
 from evolve.controller.steering import Given, Taken, final_rules
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.problem import Problem
-from evolve.domain.program import SEED_STEP
-from evolve.domain.proposal import Attempt, Finished, Placement, Selected, Unfinished
+from evolve.domain.program import SEED_STEP, Program
+from evolve.domain.proposal import Attempt, Event, Finished, Placement, Selected, Unfinished
 from evolve.domain.steering import Inject, Pause, Stop
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Exhibit, LanguageModel
@@ -65,8 +66,11 @@ class Progress:
     causes: Counter[str] = field(default_factory=Counter)
     proposed: Counter[str] = field(default_factory=Counter)
     placed: Counter[str] = field(default_factory=Counter)
+    estimate: Estimate | None = None
     seed: Scored | None = None
     best: Scored | None = None
+    squeezed: frozenset[str] = frozenset()
+    """Sections of prompts that were shortened because a model reads no more at once."""
     stop_reason: str = ""
     gave_up: bool = False  # because models or sandboxes failed every time, not because the work was done
 
@@ -131,32 +135,39 @@ class Loop:
 
         ``unfinished`` pairs each attempt with the model calls it made. It is prepared when as much was
         told as when it was chosen, so that it is done as it would have been. ``taken`` are the orders on
-        record: the search is told everything under the rules that they made in the end, as it was when
-        they were taken up.
+        record. The search begins under the rules that were in force when the first of what was cut off
+        was chosen, which are those in force now if nothing was: what it is told again then is told once.
         """
         self._elapsed_before_s = elapsed_s
-        decisions, orders = self._decisions, deque(taken)
-        decisions.begin(final_rules(decisions.rules, taken, self._problem))
+        earliest = min((item.selected.step for item, _ in unfinished), default=None)
+        settled = [item for item in taken if earliest is None or item.step <= earliest]
+        self._decisions.begin(final_rules(self._decisions.rules, settled, self._problem))
+        for item in settled:
+            self._decisions.steering.take(item)
+        orders = deque(taken[len(settled) :])
         waiting = deque(sorted(unfinished, key=lambda item: item[0].selected.finished_before))
         for past in history:
-            self._retake_by_now(orders)
-            self._redo_chosen_by_now(waiting)
+            self._catch_up(waiting, orders)
             if past.program is not None:
                 self._attempts.know(past.selected.step, past.fingerprint, past.program.detail.get(MARK))
             self._tell(Ended.on_record(past))
             self._next_step = max(self._next_step, past.selected.step + 1)
-        self._retake_by_now(orders)
-        self._redo_chosen_by_now(waiting)
+        self._catch_up(waiting, orders)
         self._next_step = max([self._next_step, *(item.selected.step + 1 for item, _ in unfinished)])
+        self.progress.best = self._decisions.best()
 
-    def _retake_by_now(self, orders: deque[Taken]) -> None:
-        while orders and orders[0].told <= self._decisions.told:
-            self._decisions.steering.take(orders.popleft())
-
-    def _redo_chosen_by_now(self, waiting: deque[tuple[Unfinished, OnRecord]]) -> None:
-        while waiting and waiting[0][0].selected.finished_before <= self._decisions.told:
-            item, on_record = waiting.popleft()
-            self._redo.append((item.selected, self._attempts.resume(item, on_record)))
+    def _catch_up(self, waiting: deque[tuple[Unfinished, OnRecord]], orders: deque[Taken]) -> None:
+        """Prepare what was chosen by now, and follow what was ordered by now, in the order in which it was."""
+        told = self._decisions.told
+        while True:
+            order = orders[0] if orders and orders[0].told <= told else None
+            item = waiting[0][0] if waiting and waiting[0][0].selected.finished_before <= told else None
+            if order is not None and (item is None or order.step <= item.selected.step):
+                follow_again(self._decisions, orders.popleft(), self._exhibits.history())
+            elif item is not None:
+                self._redo.append((item.selected, self._attempts.resume(*waiting.popleft())))
+            else:
+                return
 
     async def run(self) -> str:
         """Work until nothing may start and nothing is open; return why it stopped."""
@@ -223,7 +234,7 @@ class Loop:
     def _top_up(self) -> None:
         while not self.progress.stop_reason and self._room():
             self._note_elapsed()
-            reason = self._budget.exhausted(self.progress.spent, self.in_flight(), self._mean_attempt_usd())
+            reason = self._budget.exhausted(self.progress.spent, self.in_flight(), self._asked)
             if not reason:
                 self._ask()
             elif self._open:
@@ -276,7 +287,16 @@ class Loop:
         # Its record may not be written yet when it is chosen, placed or not.
         if known.valid and ended.program is not None and ended.evaluation is not None:
             self._exhibits.add(Exhibit(ended.program, known, ended.evaluation))
+        self._warn_of_squeezed(ended.program)
         self._watch(ended, known)
+
+    def _warn_of_squeezed(self, program: Program | None) -> None:
+        """Note, once for each, the sections that a prompt had no room for."""
+        found = program.detail.get("squeezed") if program is not None else None
+        new = frozenset(found if isinstance(found, list) else ()) - self.progress.squeezed
+        if program is not None and new:
+            self.progress.squeezed |= new
+            self._journal.post(Event("squeezed", {"step": program.step, "sections": sorted(new)}))
 
     def _tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
         known, placement, cell = self._decisions.tell(ended)
@@ -289,8 +309,11 @@ class Loop:
         progress.spent = Spent(
             proposals=spent.proposals + 1,
             evaluations=spent.evaluations + (ended.evaluation is not None),
-            cost_usd=spent.cost_usd + ended.cost_usd,
-            elapsed_s=self.elapsed_s(),
+            cost_usd=spent.cost_usd + ended.usage.cost_usd,
+            wall_s=self.elapsed_s(),
+            calls=spent.calls + ended.usage.calls,
+            tokens=spent.tokens + ended.usage.tokens,
+            gpu_s=spent.gpu_s + ended.evaluation_s * self._problem.limits.gpus,
         )
         progress.outcomes[known.outcome] += 1
         progress.proposed[known.operator] += 1
@@ -326,12 +349,8 @@ class Loop:
         if known.valid and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):
             self.stop(f"target reached: {lead.name} {ended.evaluation.metrics[lead.name]!r}")
 
-    def _mean_attempt_usd(self) -> float | None:
-        return self.progress.spent.cost_usd / self._asked if self._asked else None
-
     def _note_elapsed(self) -> None:
-        spent = self.progress.spent
-        self.progress.spent = Spent(spent.proposals, spent.evaluations, spent.cost_usd, self.elapsed_s())
+        self.progress.spent = replace(self.progress.spent, wall_s=self.elapsed_s())
 
     async def _abandon(self) -> None:
         for _, work in self._redo:

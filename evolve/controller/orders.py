@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from evolve.controller.decisions import Decisions
@@ -11,11 +14,22 @@ from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
 from evolve.controller.steering import Given, Taken
 from evolve.domain.problem import Problem
+from evolve.domain.proposal import Attempt
 from evolve.domain.steering import Hint, Inject, Order, Pin, Unpin, Veto, Weigh, misfit
 from evolve.errors import ConfigurationError
 
 _AT_A_STRETCH: Final = 200
 """Attempts that a new search is told before other tasks have a turn: some milliseconds."""
+
+
+def follow_again(decisions: Decisions, taken: Taken, history: Iterable[Attempt]) -> None:
+    """Follow an order that was taken up before, when as much was told as then.
+
+    Args:
+        history: the attempts on record, in order; more than were told then may follow.
+    """
+    if not taken.refused:
+        deque(decisions.obey(taken, islice(history, decisions.told)), maxlen=0)
 
 
 class Orders:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from evolve.controller.attempt import MARK, MODEL_ERROR, asked_model
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.fork import forked_attempts
+from evolve.controller.orders import follow_again
 from evolve.controller.steering import Taken, taken_orders
 from evolve.domain.causes import Cause
 from evolve.domain.program import SEED_STEP, fingerprint
@@ -47,6 +47,10 @@ class _OnRecord:
     def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         """Return the request the run's model would have sent."""
         return self._model.request(messages, call)
+
+    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """See LanguageModel."""
+        return self._model.price_usd(prompt_tokens, answer_tokens)
 
     async def ready(self) -> None:
         """The record can always be read."""
@@ -124,8 +128,7 @@ class Replay:
     def _obey_before(self, step: int, told: Sequence[Attempt]) -> None:
         now = self._decisions.told
         while self._orders and self._orders[0].told <= now and self._orders[0].step <= step:
-            for _ in self._decisions.obey(self._orders.popleft(), islice(told, now)):
-                pass
+            follow_again(self._decisions, self._orders.popleft(), told)
 
     def _ask(self, attempt: Attempt) -> Difference | None:
         selected = self._decisions.next(attempt.selected.step)

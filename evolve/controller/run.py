@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from evolve.controller.attempt import MARK
 from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.decisions import Decisions
+from evolve.controller.estimate import Estimate, estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
 from evolve.controller.loop import PAUSED, Loop, Progress, Widths
 from evolve.controller.memory import Memory
+from evolve.controller.recorded_model import calls_on_record
 from evolve.controller.steering import NOBODY_AT_WORK, Given, taken_orders
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED, Problem
@@ -63,7 +65,7 @@ class Parts:
             rules=self.rules,
             operators=self.operators,
             lessons=self.lessons,
-            memory=Memory(),
+            memory=Memory() if self.model is not None else None,
             exhibits=exhibits,
         )
 
@@ -138,7 +140,7 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
     try:
         left = _left_in_inbox(store, run)
         if not any(not given.refused for given in left):
-            _check_there_is_more_to_do(parts.budget, store.run(run))
+            _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
         lease = store.acquire(run, parts.holder, _LEASE_S)
         async with _running(parts) as interrupts:
             cascade = Cascade(parts.problem, parts.executor)
@@ -156,13 +158,22 @@ def _left_in_inbox(store: Store, run: str) -> list[Given]:
     ]
 
 
-def _check_there_is_more_to_do(budget: Budget, info: RunInfo) -> None:
-    spent = Spent(info.proposals, info.evaluated, info.cost_usd, info.elapsed_s)
-    used = budget.exhausted(spent, InFlight(), mean_attempt_usd=0.0) if info.status == "finished" else ""
+def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None:
+    usage = info.usage
+    spent = Spent(
+        proposals=info.proposals,
+        evaluations=info.evaluated,
+        cost_usd=usage.cost_usd,
+        wall_s=info.elapsed_s,
+        calls=usage.calls,
+        tokens=usage.tokens,
+        gpu_s=info.evaluation_s * gpus,
+    )
+    used = budget.exhausted(spent, InFlight(), asked=1) if info.status == "finished" else ""
     if used:
         raise ConfigurationError(
             f"Run {info.id!r} is finished: {used} ({spent.evaluations} evaluations, {spent.proposals} proposals, "
-            f"{spent.elapsed_s:.0f} s, ${spent.cost_usd:.4f} so far). Give it a larger budget, for example "
+            f"{spent.wall_s:.0f} s, ${spent.cost_usd:.4f} so far). Give it a larger budget, for example "
             f"`evolve resume {info.id} {budget.doubled(spent)}`."
         )
 
@@ -231,9 +242,10 @@ class _Session:
         self._journal = Journal(store, lease)
         self._reader = parts.open_store()
         exhibits = Exhibits(self._reader, lease.run, parts.problem)
+        self._decisions = parts.decisions(exhibits)
         self._loop = Loop(
             problem=parts.problem,
-            decisions=parts.decisions(exhibits),
+            decisions=self._decisions,
             model=parts.model,
             novelty=parts.novelty,
             cascade=cascade,
@@ -249,6 +261,7 @@ class _Session:
         renewing = asyncio.create_task(self._renew())
         try:
             self._restore()
+            self._loop.progress.estimate = await self._estimate()
             observe(self._loop)
             with self._interrupts.stopping(self._loop):
                 reason = await self._until_done(renewing)
@@ -267,7 +280,7 @@ class _Session:
         run, reader = self._lease.run, self._reader
         seed = [e for e in reader.evaluations(run, SEED_STEP) if e.stage != SEALED]
         self._cascade.calibrate(seed)
-        unfinished = [(item, reader.requests(run, item.selected.step)) for item in reader.unfinished(run)]
+        unfinished = [(item, calls_on_record(reader, run, item.selected.step)) for item in reader.unfinished(run)]
         taken = taken_orders(event for _, event in reader.events(run))
         self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s, taken)
         self._heard = max((item.number for item in taken), default=0)
@@ -277,6 +290,10 @@ class _Session:
         if given:
             self._heard = given[-1].number
             self._loop.hear(given)
+
+    async def _estimate(self) -> Estimate | None:
+        model, spent = self._parts.model, self._loop.progress.spent
+        return await estimate(self._decisions, model, self._parts.budget, spent) if model is not None else None
 
     async def _until_done(self, renewing: asyncio.Task[None]) -> str:
         working = asyncio.create_task(self._loop.run())

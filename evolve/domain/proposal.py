@@ -179,6 +179,22 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What the model calls of an attempt used.
+
+    ``calls`` counts one that was sent several times once; ``tokens`` are those of prompts and answers,
+    as the provider counts them.
+    """
+
+    calls: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+
+
+NO_USAGE: Final = Usage()
+
+
+@dataclass(frozen=True, slots=True)
 class Called:
     """A model call changed its state.
 
@@ -281,16 +297,18 @@ class Attempt:
     """A finished attempt as the store gives it back, in ``sequence`` order.
 
     ``program`` carries no files (load them by step), so ``fingerprint`` is given beside it, empty
-    without a program; ``evaluation`` is the last one that was not sealed, as the search was told.
+    without a program; ``evaluation`` is the last one that was not sealed, as the search was told, and
+    ``evaluation_s`` what all that were not sealed took.
     """
 
     selected: Selected
     program: Program | None
     evaluation: Evaluation | None
     finished: Finished
-    cost_usd: float
+    usage: Usage
     fingerprint: str = ""
     lessons: tuple[Lesson, ...] = ()
+    evaluation_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,10 @@ class Ensemble:
         """Return the request of the member that is asked by default."""
         return self._lead.request(messages, call)
 
+    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """Of the member that is asked by default."""
+        return self._lead.price_usd(prompt_tokens, answer_tokens)
+
     async def ready(self) -> None:
         """Check every member, before any is paid. Raises ConfigurationError."""
         for member in self.members:
@@ -124,6 +128,9 @@ class _WithFallbacks:
 
     def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         return self._first.request(messages, call)
+
+    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        return self._first.price_usd(prompt_tokens, answer_tokens)
 
     async def ready(self) -> None:
         for model in (self._first, *self._rest):

@@ -139,6 +139,10 @@ class LiteLlmModel:
         """Return the complete request for messages."""
         return self._settings.of(Request(self._model, tuple(messages), {}, call))
 
+    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """Return what a call of this size costs; 0 for an unpriced local model."""
+        return self._price.of(prompt_tokens, answer_tokens) if self._price is not None else 0.0
+
     async def ready(self) -> None:
         """Settle price and key. Raises ConfigurationError that names the setting or variable that is missing."""
         if not self._price_is_settled:

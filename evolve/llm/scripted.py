@@ -44,6 +44,10 @@ class ScriptedModel:
         """Return the request for messages; a script has no settings."""
         return Request(self.name, tuple(messages), {}, call)
 
+    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """Return the price of an answer."""
+        return self._cost_usd
+
     async def ready(self) -> None:
         """A script can always be read."""
 

@@ -27,6 +27,7 @@ from evolve.domain.proposal import (
     Request,
     Selected,
     Unfinished,
+    Usage,
 )
 from evolve.domain.steering import Order, order_data, parse_order
 from evolve.errors import LeaseLost, NotFound, StoreError
@@ -52,16 +53,30 @@ class _Step:
     lessons: tuple[Lesson, ...] = ()
     finished: Finished | None = None
 
+    def usage(self, of_run: bool = False) -> Usage:
+        """Return what its calls used; ``of_run`` adds what was paid for calls that have no answer yet."""
+        answers = [call.completion for call in self.calls.values() if call.completion]
+        lost = [
+            called.cost_usd for call in self.calls.values() if not call.completion for *_, called in call.transitions
+        ]
+        return Usage(
+            calls=len(self.calls),
+            tokens=sum(answer.prompt_tokens + answer.completion_tokens for answer in answers),
+            cost_usd=math.fsum([*(answer.cost_usd for answer in answers), *(lost if of_run else ())]),
+        )
+
     @property
-    def cost_usd(self) -> float:
-        return math.fsum(call.completion.cost_usd for call in self.calls.values() if call.completion)
+    def evaluation_s(self) -> float:
+        return math.fsum(evaluation.seconds for evaluation in self.evaluations if evaluation.stage != SEALED)
 
     def attempt(self, finished: Finished) -> Attempt:
         program = replace(self.program, files={}) if self.program else None
         told = [evaluation for evaluation in self.evaluations if evaluation.stage != SEALED]
         last = replace(told[-1], artifacts={}) if told else None
         fingerprint = self.program.fingerprint if self.program else ""
-        return Attempt(self.selected, program, last, finished, self.cost_usd, fingerprint, self.lessons)
+        return Attempt(
+            self.selected, program, last, finished, self.usage(), fingerprint, self.lessons, self.evaluation_s
+        )
 
 
 @dataclass
@@ -80,8 +95,17 @@ class _Run:
             self.info,
             proposals=len(self.steps),
             evaluated=sum(1 for step in self.steps.values() if step.evaluations),
-            cost_usd=math.fsum(step.cost_usd for step in self.steps.values()),
+            usage=_sum([step.usage(of_run=True) for step in self.steps.values()]),
+            evaluation_s=math.fsum(step.evaluation_s for step in self.steps.values()),
         )
+
+
+def _sum(usages: Sequence[Usage]) -> Usage:
+    return Usage(
+        calls=sum(usage.calls for usage in usages),
+        tokens=sum(usage.tokens for usage in usages),
+        cost_usd=math.fsum(usage.cost_usd for usage in usages),
+    )
 
 
 class MemoryStore:

@@ -13,6 +13,7 @@ from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
+    NO_USAGE,
     Attempt,
     Called,
     CallState,
@@ -28,6 +29,7 @@ from evolve.domain.proposal import (
     Request,
     Selected,
     Unfinished,
+    Usage,
 )
 from evolve.domain.steering import Order, parse_order
 from evolve.errors import ConfigurationError, NotFound, StoreError
@@ -83,20 +85,22 @@ class Reader:
         steps = [row.step for row in rows]
         made = self._programs(run, steps, with_files=False)
         marks = self._fingerprints(run, steps)
-        verdicts = {
-            step: _last_of_search(found) for step, found in self._evaluations(run, steps, complete=False).items()
+        judged = {
+            step: [evaluation for evaluation in found if evaluation.stage != SEALED]
+            for step, found in self._evaluations(run, steps, complete=False).items()
         }
-        costs = self._costs(run, steps)
+        usages = self._usages(run, steps)
         learned = self._lessons(run, steps)
         return [
             Attempt(
                 selected=_selected(row),
                 program=made.get(row.step),
-                evaluation=verdicts.get(row.step),
+                evaluation=next(reversed(judged.get(row.step, ())), None),
                 finished=self._finished(row),
-                cost_usd=math.fsum(costs.get(row.step, ())),
+                usage=usages.get(row.step, NO_USAGE),
                 fingerprint=marks.get(row.step, ""),
                 lessons=tuple(learned.get(row.step, ())),
+                evaluation_s=math.fsum(evaluation.seconds for evaluation in judged.get(row.step, ())),
             )
             for row in rows
         ]
@@ -152,12 +156,7 @@ class Reader:
     def calls(self, run: int, step: int) -> list[tuple[float, Called]]:
         """Return (time, transition) of the model calls of a step, call by call. Raises NotFound."""
         self._require(run, step)
-        sent = (
-            (completions.c.run == calls.c.run)
-            & (completions.c.step == calls.c.step)
-            & (completions.c.request_hash == calls.c.request_hash)
-        )
-        query = select(calls).join(completions, sent).where(calls.c.run == run, calls.c.step == step)
+        query = select(calls).join(completions, _same_call()).where(calls.c.run == run, calls.c.step == step)
         rows = self._connection.execute(query.order_by(completions.c.key, calls.c.fence, calls.c.number))
         return [(row.written_at, self._called(row)) for row in rows]
 
@@ -192,7 +191,9 @@ class Reader:
     def _info(self, row: Row[Any]) -> RunInfo:
         of_run = select(func.count()).select_from(proposals).where(proposals.c.run == row.key)
         judged = select(func.count(distinct(evaluations.c.step))).where(evaluations.c.run == row.key)
-        spent = select(func.coalesce(func.sum(completions.c.cost_usd), 0.0)).where(completions.c.run == row.key)
+        seconds = select(func.coalesce(func.sum(evaluations.c.seconds), 0.0)).where(
+            evaluations.c.run == row.key, evaluations.c.stage != SEALED
+        )
         return RunInfo(
             id=row.id,
             problem=row.problem,
@@ -203,8 +204,26 @@ class Reader:
             elapsed_s=row.elapsed_s,
             proposals=self._number(of_run),
             evaluated=self._number(judged),
-            cost_usd=float(self._connection.execute(spent).scalar_one()),
+            usage=self._usage(row.key),
+            evaluation_s=float(self._connection.execute(seconds).scalar_one()),
         )
+
+    def _usage(self, run: int) -> Usage:
+        """Return what all calls used, with what was paid for those that have no answer yet."""
+        tokens = completions.c.prompt_tokens + completions.c.completion_tokens
+        totals = (
+            func.count(),
+            func.coalesce(func.sum(tokens), 0),
+            func.coalesce(func.sum(completions.c.cost_usd), 0.0),
+        )
+        query = select(*totals).select_from(completions).where(completions.c.run == run)
+        count, used, cost_usd = self._connection.execute(query).one()
+        lost = (
+            select(func.coalesce(func.sum(calls.c.cost_usd), 0.0))
+            .join(completions, _same_call())
+            .where(completions.c.run == run, completions.c.response.is_(None))
+        )
+        return Usage(int(count), int(used), float(cost_usd) + float(self._connection.execute(lost).scalar_one()))
 
     def _number(self, query: Select[Any]) -> int:
         return int(self._connection.execute(query).scalar_one())
@@ -296,13 +315,16 @@ class Reader:
             found[row.step, row.stage, row.repeat][decode(row.name)] = contents[row.blob]
         return found
 
-    def _costs(self, run: int, steps: Sequence[int]) -> dict[int, list[float]]:
-        found: dict[int, list[float]] = defaultdict(list)
-        query = select(completions.c.step, completions.c.cost_usd).where(completions.c.run == run)
-        answered = query.where(completions.c.step.in_(steps), completions.c.response.is_not(None))
-        for step, cost_usd in self._connection.execute(answered):
-            found[step].append(cost_usd)
-        return found
+    def _usages(self, run: int, steps: Sequence[int]) -> dict[int, Usage]:
+        found: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        columns = (completions.c.prompt_tokens, completions.c.completion_tokens, completions.c.cost_usd)
+        query = select(completions.c.step, *columns).where(completions.c.run == run, completions.c.step.in_(steps))
+        for step, prompt, answer, cost_usd in self._connection.execute(query):
+            found[step].append(((prompt or 0) + (answer or 0), cost_usd or 0.0))
+        return {
+            step: Usage(len(used), sum(tokens for tokens, _ in used), math.fsum(cost_usd for _, cost_usd in used))
+            for step, used in found.items()
+        }
 
     def _lessons(self, run: int, steps: Sequence[int]) -> dict[int, list[Lesson]]:
         found: dict[int, list[Lesson]] = defaultdict(list)
@@ -374,6 +396,10 @@ def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
-def _last_of_search(evaluations: Sequence[Evaluation]) -> Evaluation | None:
-    """Return what the search was told: the sealed stage comes after it, and is not for it to know."""
-    return next((evaluation for evaluation in reversed(evaluations) if evaluation.stage != SEALED), None)
+def _same_call() -> ColumnElement[bool]:
+    """Return what joins the transitions of calls with the calls."""
+    return (
+        (completions.c.run == calls.c.run)
+        & (completions.c.step == calls.c.step)
+        & (completions.c.request_hash == calls.c.request_hash)
+    )

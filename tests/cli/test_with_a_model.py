@@ -49,6 +49,21 @@ def test_a_run_with_a_model_is_on_record_to_the_cent_and_replays(evolve: Command
     assert lines(evolve("replay", "m", "--json"))[0]["identical"]
 
 
+def test_an_estimate_costs_nothing_and_keeps_nothing(evolve: Command) -> None:
+    with model_server("mutator") as url:
+        setting = ("problem=circle_packing", "params.n=4", f"llm={url}#bench", *PRICES, "budget.cost_usd=0.5")
+        (told,) = lines(evolve("run", *setting, "--estimate", "--json"))
+        shown = evolve("run", *setting, "--estimate").stdout
+        assert server_log(url)["requests"] == 0
+    each = told["prompt_tokens"] * 1e-6 + told["answer_tokens"] * 2e-6
+    assert told["cost_usd"] == pytest.approx(each)
+    assert (told["limit"], told["lasts"]) == ("cost_usd", int(0.5 / told["cost_usd"]))
+    assert "budget.cost_usd lasts for about" in shown and "tokens of prompt" in shown
+    assert evolve("runs").returncode == 1  # there is no store
+    keyless = evolve("run", "problem=circle_packing", "params.n=4", "--estimate")
+    assert keyless.returncode == 1 and "llm=MODEL" in keyless.stderr
+
+
 def test_equal_seeds_and_answers_give_identical_runs_when_ordered(evolve: Command) -> None:
     histories = []
     for name in ("a", "b"):

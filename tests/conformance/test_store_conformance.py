@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
     LESSONS_PER_STEP,
@@ -34,6 +36,7 @@ from evolve.domain.proposal import (
     Record,
     Request,
     Selected,
+    Usage,
 )
 from evolve.domain.steering import Hint, Inject, Order, Pause, Pin, RemoveHint, Stop, Unpin, Veto, Weigh
 from evolve.errors import EvolveError, LeaseLost, NotFound, StoreError, StoreLocked
@@ -185,8 +188,25 @@ def test_totals_count_attempts_and_money(store: Store, lease: Lease) -> None:
     store.append(lease, [*whole(0, 0), selected(1), *calls, applied(1), judged(1, "quick"), judged(1, "full")])
     store.append(lease, [selected(2), prompted(2)])
     info = store.run(RUN.id)
-    assert (info.proposals, info.evaluated, info.cost_usd) == (3, 2, 0.75)
+    assert (info.proposals, info.evaluated, info.usage) == (3, 2, Usage(calls=3, tokens=240, cost_usd=0.75))
+    assert info.evaluation_s == pytest.approx(sum(judged(1, stage).evaluation.seconds for stage in ("a", "b", "c")))
     assert store.runs() == [info]
+
+
+def test_totals_include_what_was_paid_for_a_call_that_has_no_answer_yet(store: Store, lease: Lease) -> None:
+    thrown_away = [called(1, 0), called(1, 1, CallState.ANSWERED, cost_usd=0.25), called(1, 2, CallState.REASKED)]
+    store.append(lease, [*whole(0, 0), selected(1), prompted(1), *thrown_away])
+    assert store.run(RUN.id).usage == Usage(calls=1, tokens=0, cost_usd=0.25)
+    store.append(lease, [Completed(1, "hash-0", answer(cost_usd=0.75))])
+    assert store.run(RUN.id).usage == Usage(calls=1, tokens=120, cost_usd=0.75)
+
+
+def test_the_time_of_the_sealed_stage_is_not_counted(store: Store, lease: Lease) -> None:
+    store.append(lease, [selected(0), applied(0), judged(0, "full"), judged(0, SEALED), finished(0, 0)])
+    seconds = judged(0, "full").evaluation.seconds
+    assert seconds > 0
+    assert store.run(RUN.id).evaluation_s == pytest.approx(seconds)
+    assert [attempt.evaluation_s for attempt in store.history(RUN.id)] == [pytest.approx(seconds)]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +259,8 @@ def test_an_attempt_carries_its_last_evaluation_and_its_cost(store: Store, lease
     assert attempt.program == replace(applied(1).program, files={})
     assert attempt.evaluation == replace(verdicts[2].evaluation, artifacts={})
     assert attempt.finished == finished(1, 1)
-    assert attempt.cost_usd == 0.25
+    assert attempt.usage == Usage(calls=2, tokens=120, cost_usd=0.25)
+    assert attempt.evaluation_s == pytest.approx(math.fsum(verdict.evaluation.seconds for verdict in verdicts))
 
 
 def test_a_rejected_attempt_has_no_program_and_no_evaluation(store: Store, lease: Lease) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,9 @@ class InProcessExecutor:
         self.started = False
 
 
+NO_LIMIT = Budget(evaluations=None, proposals=None, wall_s=None, cost_usd=None, calls=None, tokens=None, gpu_s=None)
+
+
 def make_parts(
     problem: Problem,
     store: Store,
@@ -89,6 +92,8 @@ def make_parts(
     evaluations: int | None = 12,
     proposals: int | None = None,
     cost_usd: float | None = None,
+    calls: int | None = None,
+    tokens: int | None = None,
     ordered: bool = False,
     stall: int = 50,
     seed: int = 0,
@@ -104,7 +109,9 @@ def make_parts(
         novelty=Novelty(problem.language),
         model=model,
         executor=executor or InProcessExecutor(),
-        budget=Budget(evaluations=evaluations, proposals=proposals, wall_s=None, cost_usd=cost_usd),
+        budget=replace(
+            NO_LIMIT, evaluations=evaluations, proposals=proposals, cost_usd=cost_usd, calls=calls, tokens=tokens
+        ),
         widths=Widths(propose=4, queue=4, ordered=ordered, stall=stall),
         open_store=lambda: store,
         holder=this_holder(),

@@ -62,7 +62,7 @@ async def test_what_was_taken_over_is_the_same_but_for_its_places(problem: Probl
         assert list(store.requests("f", step)) == list(store.requests("r", step))
         if attempt.program is not None:
             assert store.program("f", step) == store.program("r", step)
-    assert store.run("f").cost_usd == pytest.approx(sum(attempt.cost_usd for attempt in before))
+    assert store.run("f").usage.cost_usd == pytest.approx(sum(attempt.usage.cost_usd for attempt in before))
     assert store.run("f").status == "paused"
     assert (forked_attempts(store, "f"), forked_attempts(store, "r")) == (COUNT, 0)
 

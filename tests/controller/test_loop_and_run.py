@@ -13,7 +13,7 @@ from evolve.controller.loop import Loop
 from evolve.controller.run import Parts, Result, resume_run, start_run
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
-from evolve.domain.proposal import Attempt, Completion, Message, Request
+from evolve.domain.proposal import Attempt, Completion, Message, Request, Usage
 from evolve.errors import ModelError, SeedNotValid, StoreLocked
 from evolve.interfaces import Report, tell_nobody
 from evolve.llm.scripted import ScriptedModel
@@ -159,8 +159,8 @@ async def test_every_call_is_on_record_with_its_cost(problem: Problem) -> None:
     model = ScriptedModel(lambda request: "0.25", cost_usd=0.01)
     await started(make_parts(problem, store, [AskAndAdd()], model=model, evaluations=10), problem)
     attempts = [attempt for attempt in history(store) if attempt.selected.step]
-    assert all(attempt.cost_usd == pytest.approx(0.01) for attempt in attempts)
-    assert store.run("r").cost_usd == pytest.approx(0.01 * len(attempts))
+    assert all(attempt.usage.cost_usd == pytest.approx(0.01) for attempt in attempts)
+    assert store.run("r").usage.cost_usd == pytest.approx(0.01 * len(attempts))
     request, completion = store.requests("r", attempts[0].selected.step)[0]
     assert "value" in request.messages[0].content and completion is not None and completion.text == "0.25"
 
@@ -182,7 +182,23 @@ async def test_money_in_flight_counts_against_the_budget(problem: Problem) -> No
     parts = make_parts(problem, store, [AskAndAdd()], model=model, evaluations=None, cost_usd=1.0)
     result = await started(parts, problem)
     assert "$1" in result.reason
-    assert store.run("r").cost_usd == pytest.approx(1.0)
+    assert store.run("r").usage.cost_usd == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("calls", "tokens"), [(7, None), (None, 300)])
+async def test_calls_and_tokens_are_bounded(problem: Problem, calls: int | None, tokens: int | None) -> None:
+    store = KeptStore()
+    model = ScriptedModel(lambda request: "0.001")
+    parts = make_parts(problem, store, [AskAndAdd()], model=model, evaluations=None, calls=calls, tokens=tokens)
+    result = await started(parts, problem)
+    assert ("calls" if calls else "tokens") in result.reason
+    used = store.run("r").usage
+    assert used.calls == 7 if calls else 300 * 0.8 < used.tokens < 300 * 1.2
+    assert used == Usage(
+        calls=sum(attempt.usage.calls for attempt in history(store)),
+        tokens=sum(attempt.usage.tokens for attempt in history(store)),
+    )
+    assert (result.progress.spent.calls, result.progress.spent.tokens) == (used.calls, used.tokens)
 
 
 class Failing:
@@ -194,6 +210,9 @@ class Failing:
 
     def request(self, messages: Sequence[Message], call: int = 0) -> Request:
         return ScriptedModel(lambda request: "").request(messages, call)
+
+    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        return 0.0
 
     async def ready(self) -> None:
         """Its fault shows with the first call only."""

@@ -16,10 +16,10 @@ from evolve.controller.run import Parts, Result, resume_run, start_run
 from evolve.controller.steering import NOBODY_AT_WORK, Taken, taken_orders
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
-from evolve.domain.proposal import Attempt, Event, Record
+from evolve.domain.proposal import Attempt, Event, Message, Record
 from evolve.domain.rules import Rules
 from evolve.domain.steering import Hint, Inject, Order, Pause, Pin, RemoveHint, Stop, Unpin, Veto, Weigh
-from evolve.errors import ConfigurationError, StoreError
+from evolve.errors import ConfigurationError, ProposalRejected, StoreError
 from evolve.interfaces import Context, Draft, Job, Lease, Operator, Search, Store, Verdict
 from evolve.llm.scripted import ScriptedModel
 from evolve.search.controls import Greedy
@@ -85,6 +85,24 @@ def taken(store: Store, run: str = "r") -> list[Taken]:
     return taken_orders(event for _, event in store.events(run))
 
 
+class AskWithReasons(AskAndAdd):
+    """Asks for a number too; its prompt says why each other program is shown, and what was hinted."""
+
+    async def propose(self, context: Context) -> Draft:
+        assert context.model is not None
+        shown = [(other.program.step, other.why) for other in context.inspirations]
+        hints = [lesson.text for lesson in context.lessons]
+        text = context.parent.program.files["program.py"]
+        prompt = Message("user", f"step {context.step}\n{text}\n{shown}\n{hints}")
+        answer = await context.model.complete(context.model.request([prompt]))
+        await asyncio.sleep(0.005)  # so that there are attempts in flight when orders come
+        value = float(text.split("value = ")[1].splitlines()[0])
+        try:
+            return Draft({"program.py": text.replace(f"value = {value}", f"value = {value + float(answer.text)}")})
+        except ValueError as error:
+            raise ProposalRejected("no_number", answer.text) from error
+
+
 def islands(problem: Problem) -> Search:
     return IslandSearch(
         features=problem.features, parents=RankedParents(exploit=0.5, top=5.0), islands=2, migration_interval=10,
@@ -103,7 +121,7 @@ def fresh(
     dies_at: int | None = None,
     keyless: bool = False,
 ) -> Parts:
-    operators: list[Operator] = [Nudge(digits=2)] if keyless else [Nudge(digits=2), AskAndAdd()]
+    operators: list[Operator] = [Nudge(digits=2)] if keyless else [Nudge(digits=2), AskWithReasons()]
     executor = Ordering(
         width=4, delay_s=lambda text: (len(text) * 7 % 11) * 1e-4, store=store, orders=orders or {}, run=run,
         dies_at=dies_at,

@@ -12,8 +12,8 @@ import pytest
 
 from evolve.bench.model_server import ModelServer
 from evolve.controller.journal import Journal
-from evolve.controller.recorded_model import INTERRUPTED, RecordedModel
-from evolve.domain.proposal import CallState, Choice, Message, Request, Selected
+from evolve.controller.recorded_model import INTERRUPTED, CallOnRecord, RecordedModel, calls_on_record
+from evolve.domain.proposal import Called, CallState, Choice, Message, Prompted, Request, Selected, Usage
 from evolve.errors import ModelError, StoreError
 from evolve.interfaces import LanguageModel, Report, RunInfo, Store, tell_nobody
 from evolve.llm.ensemble import ensemble_of
@@ -36,10 +36,11 @@ EACH = {
 
 
 @asynccontextmanager
-async def journal(store: Store, steps: int) -> AsyncIterator[Journal]:
+async def journal(store: Store, steps: int, resumed: bool = False) -> AsyncIterator[Journal]:
     made = Journal(store, store.acquire("r", "me:1:1", 60.0))
     try:
-        await made.write(*(Selected(step, Choice(0, (), 0), "diff", 0) for step in range(steps)))
+        if not resumed:
+            await made.write(*(Selected(step, Choice(0, (), 0), "diff", 0) for step in range(steps)))
         yield made
     finally:
         await made.close()
@@ -66,7 +67,7 @@ async def test_the_story_of_a_call_is_on_record() -> None:
     called = [called for _, called in store.calls("r", 0)]
     assert [(one.number, one.state) for one in called] == [(0, "sent"), (1, "answered"), (2, "validated")]
     assert {one.request_hash for one in called} == {request_hash(request)}
-    assert model.cost_usd == answer.cost_usd == 0.5
+    assert model.usage().cost_usd == answer.cost_usd == 0.5
 
 
 async def test_an_answer_on_record_is_given_without_asking_and_without_a_story() -> None:
@@ -76,8 +77,9 @@ async def test_an_answer_on_record_is_given_without_asking_and_without_a_story()
         scripted = ScriptedModel(["never"])
         request = scripted.request(chat(0))
         known = await scripted.complete(request)
-        model = RecordedModel(ScriptedModel(["another"]), made, 0, [(request, known)])
+        model = RecordedModel(ScriptedModel(["another"]), made, 0, [CallOnRecord(request, known)])
         assert await model.complete(request) == known
+        assert model.usage() == Usage(1, known.prompt_tokens + known.completion_tokens, known.cost_usd)
     assert store.calls("r", 0) == []
 
 
@@ -89,10 +91,29 @@ async def test_a_call_that_was_cut_off_is_sent_again_as_it_was() -> None:
         asked: list[Request] = []
         scripted = ScriptedModel(lambda request: asked.append(request) or "an answer", cost_usd=0.5)  # type: ignore[func-returns-value]
         before = scripted.request(chat(0))
-        model = RecordedModel(scripted, made, 0, [(before, None)])
+        model = RecordedModel(scripted, made, 0, [CallOnRecord(before, None)])
         assert (await model.complete(scripted.request(chat(1)))).text == "an answer"
     assert asked == [before]
     assert [request for request, _ in store.requests("r", 0)] == [before]
+
+
+async def test_money_of_a_call_that_a_crash_cut_off_is_part_of_its_answer_when_it_is_sent_again() -> None:
+    """An unusable answer was paid for, and the controller was killed before it had another."""
+    store = MemoryStore()
+    store.create_run(RUN)
+    scripted = ScriptedModel(["an answer"], cost_usd=0.5)
+    request = scripted.request(chat(0))
+    key = request_hash(request)
+    async with journal(store, 1) as made:
+        await made.write(Prompted(0, key, request), Called(0, key, 0, CallState.SENT, "m"))
+        await made.write(Called(0, key, 1, CallState.ANSWERED, "m", "truncated", 0.25))
+    assert store.run("r").usage == Usage(1, 0, 0.25)
+    (before,) = calls_on_record(store, "r", 0)
+    assert before == CallOnRecord(request, None, 0.25)
+    async with journal(store, 1, resumed=True) as made:
+        model = RecordedModel(scripted, made, 0, [before])
+        answer = await model.complete(request)
+    assert answer.cost_usd == model.usage().cost_usd == store.run("r").usage.cost_usd == 0.75
 
 
 async def test_what_was_paid_before_an_interruption_stays_on_record_and_is_not_paid_again(tmp_path: Path) -> None:
@@ -112,14 +133,14 @@ async def test_what_was_paid_before_an_interruption_stays_on_record_and_is_not_p
                 await task
         ((_, kept),) = store.requests("r", 0)
         assert kept is not None and kept.fault == INTERRUPTED
-        assert kept.cost_usd == pytest.approx(server.paid()[0].cost_usd) == recorded.cost_usd
+        assert kept.cost_usd == pytest.approx(server.paid()[0].cost_usd) == recorded.usage().cost_usd
         assert [one.state for _, one in store.calls("r", 0)] == ["sent", "answered", "reasked", "failed"]
         async with journal(store, 0) as made:
-            again = RecordedModel(model, made, 0, [(request, kept)])
+            again = RecordedModel(model, made, 0, [CallOnRecord(request, kept)])
             assert await again.complete(request) == kept
         assert len(server.log) == 1
         await model.close()
-    assert store.run("r").cost_usd == pytest.approx(kept.cost_usd)
+    assert store.run("r").usage.cost_usd == pytest.approx(kept.cost_usd)
     store.close()
 
 
@@ -185,7 +206,7 @@ async def test_the_record_equals_the_servers_bill_when_three_calls_in_ten_fail(t
     assert bill > 0
     assert math.fsum(called.cost_usd for called in calls) == pytest.approx(bill, abs=1e-9)
     assert math.fsum(answer.cost_usd for answer in answers) == pytest.approx(bill, abs=1e-9)
-    assert store.run("r").cost_usd == pytest.approx(bill, abs=1e-9)
+    assert store.run("r").usage.cost_usd == pytest.approx(bill, abs=1e-9)
     last = {(called.step, called.request_hash): called.state for called in calls}
     assert set(last.values()) <= {CallState.VALIDATED, CallState.FAILED}
     assert {called.state for called in calls} == set(CallState)

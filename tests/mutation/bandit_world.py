@@ -114,7 +114,7 @@ class Always:
     def __init__(self, base: OperatorMix, arm: Arm) -> None:
         self._base = base
         self._arm = arm
-        self.arm, self.named, self.asks_model = base.arm, base.named, base.asks_model
+        self.arm, self.named, self.asks_model, self.names = base.arm, base.named, base.asks_model, base.names
 
     def choose(self, rng: np.random.Generator) -> Arm:
         return self._arm

@@ -162,7 +162,7 @@ def test_a_file_of_the_first_schema_is_upgraded_keeps_everything_and_goes_on(tmp
     lesson = Lesson(32, LessonKind.INSIGHT, "smaller steps", evidence=(1,))
     store = SqlStore(f"sqlite:///{path}")
     attempts = list(store.history("old"))
-    assert [(a.selected.model, a.selected.lessons, a.lessons, a.cost_usd) for a in attempts] == [
+    assert [(a.selected.model, a.selected.lessons, a.lessons, a.usage.cost_usd) for a in attempts] == [
         ("", (), (), 0.0),
         ("", (), (), 0.25),
     ]
@@ -184,7 +184,7 @@ def test_a_file_of_the_second_schema_is_upgraded_keeps_everything_and_takes_orde
     store = SqlStore(f"sqlite:///{path}")
     attempts = list(store.history("old"))
     lesson = Lesson(32, LessonKind.INSIGHT, "smaller steps", evidence=(1,))
-    assert [(a.selected.model, a.selected.lessons, a.lessons, a.cost_usd) for a in attempts] == [
+    assert [(a.selected.model, a.selected.lessons, a.lessons, a.usage.cost_usd) for a in attempts] == [
         ("", (), (), 0.0),
         ("openai/x", (32,), (lesson,), 0.25),
     ]

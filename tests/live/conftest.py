@@ -1,0 +1,3 @@
+from tests.cli.cli_support import evolve
+
+__all__ = ["evolve"]
