@@ -25,6 +25,7 @@ from evolve.llm.scripted import ScriptedModel
 from evolve.search.controls import Greedy
 from evolve.search.islands import IslandSearch
 from evolve.search.parents import RankedParents
+from evolve.store.sql import SqlStore
 from tests.controller.controller_support import SEED, AskAndAdd, InProcessExecutor, Nudge, make_parts, no_view, run_info
 from tests.controller.test_loop_and_run import KeptStore
 from tests.controller.test_replay import answer
@@ -326,6 +327,19 @@ async def test_a_run_with_every_order_replays_identically(
     assert [item.order for item in taken(store) if item.refused] == given[-3:]
     assert [attempt.finished.outcome for attempt in history(store)].count(Outcome.VALID) > 40
     assert await replayed(fresh(problem, store, new_search=new_search), store) is None
+
+
+async def test_orders_in_a_database_replay_identically(problem: Problem, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/e.db"
+    mine = SqlStore(url)
+    try:
+        parts = replace(fresh(problem, mine, EVERYTHING), open_store=lambda: SqlStore(url))
+        await started(parts)
+        assert [item.refused for item in taken(mine)].count("") == 11
+        assert any(id < 0 for attempt in history(mine) for id in attempt.selected.lessons)
+        assert await replayed(fresh(problem, mine), mine) is None
+    finally:
+        mine.close()
 
 
 async def test_a_record_without_its_orders_does_not_replay(problem: Problem) -> None:
