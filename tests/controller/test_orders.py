@@ -335,7 +335,7 @@ async def test_orders_in_a_database_replay_identically(problem: Problem, tmp_pat
     try:
         parts = replace(fresh(problem, mine, EVERYTHING), open_store=lambda: SqlStore(url))
         await started(parts)
-        assert [item.refused for item in taken(mine)].count("") == 11
+        assert [item.refused for item in taken(mine)].count("") == 12
         assert any(id < 0 for attempt in history(mine) for id in attempt.selected.lessons)
         assert await replayed(fresh(problem, mine), mine) is None
     finally:
