@@ -54,6 +54,7 @@ from evolve.domain.proposal import (
     Unfinished,
     Usage,
 )
+from evolve.domain.steering import Order
 
 
 # ── the record ────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +125,9 @@ class Store(Protocol):
     def release(self, lease: Lease, elapsed_s: float, status: str) -> None:
         """Give the lease back and note the run's final ``status``. Raises LeaseLost as renew does."""
 
+    def holder(self, run: str) -> str | None:
+        """Return who holds the lease on a run; None when nobody does, or when that process is gone."""
+
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
         """Write records in order, in one transaction. A record that is already there is skipped,
         so that repeating a write after a doubtful failure is safe. Raises LeaseLost."""
@@ -136,6 +140,14 @@ class Store(Protocol):
 
     def events(self, run: str) -> Sequence[tuple[float, Event]]:
         """Return (seconds since the epoch, event) in the order written."""
+
+    def order(self, run: str, order: Order) -> int:
+        """Put an order into the run's inbox, for whoever works on it; needs no lease. Return its number:
+        larger than that of every earlier order in this store."""
+
+    def orders(self, run: str, after: int) -> Sequence[tuple[int, float, Order]]:
+        """Return (number, seconds since the epoch, order) of the run's orders whose number is larger than
+        ``after``, in the order written."""
 
     def program(self, run: str, step: int) -> Program:
         """Return a program with its files."""

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from evolve.controller.budget import Budget, Spent
 from evolve.controller.estimate import Estimate
-from evolve.controller.loop import Loop, Progress
+from evolve.controller.loop import PAUSED, STOPPED, Loop, Progress
 from evolve.controller.run import INTERRUPTED, Contender, Result
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.objective import Objective
@@ -26,6 +26,7 @@ from evolve.domain.problem import Problem
 
 _REFRESH_S = 0.25
 _PLAIN_EVERY_S = 5.0
+_STOPPING = (INTERRUPTED, PAUSED, STOPPED)
 
 
 class RunView:
@@ -60,7 +61,7 @@ class RunView:
     async def _in_lines(self, loop: Loop) -> None:
         while True:
             await asyncio.sleep(_PLAIN_EVERY_S)
-            if loop.progress.stop_reason == INTERRUPTED:
+            if loop.progress.stop_reason in _STOPPING:
                 self._console.print(_keys(loop), highlight=False, soft_wrap=True)
             progress = loop.progress
             self._console.print(
@@ -252,9 +253,11 @@ def _change(value: float, seed: float | None) -> str:
 
 
 def _keys(loop: Loop) -> str:
-    if loop.progress.stop_reason != INTERRUPTED:
+    reason = loop.progress.stop_reason
+    if reason not in _STOPPING:
         return "Ctrl+C stops cleanly"
-    return f"Stopping: {loop.in_flight().attempts} in flight are finished; Ctrl+C again drops them"
+    again = "again " if reason == INTERRUPTED else "twice "
+    return f"Stopping: {loop.in_flight().attempts} in flight are finished; Ctrl+C {again}drops them"
 
 
 def _counts(counter: Mapping[str, int]) -> str:

@@ -29,6 +29,8 @@ from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
 from evolve.controller.run import Parts
 from evolve.domain.problem import Problem
+from evolve.domain.rules import Rules
+from evolve.domain.steering import check_weights, weight_vector
 from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, SandboxUnavailable, nearest
 from evolve.evaluation import docker_engine
 from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store, Tier
@@ -234,7 +236,7 @@ def normal_form(override: str) -> list[str]:
     letters of any language; with commas they are several, for a sweep. ``llm=`` takes a preset of conf/llm, a
     model name as litellm knows it, or the URL of an OpenAI-compatible server with ``#MODEL``.
     """
-    if override.startswith("params."):
+    if override.startswith(("params.", "objective_weights.")):
         return [f"++{override}"]
     key, separator, value = override.partition("=")
     if key in _NAMES and not _PLAIN.fullmatch(value):
@@ -348,6 +350,7 @@ def build(config: Config) -> Parts:
     model = build_model(config)
     build_sandbox(config, problem)  # so that a wrong setting of it is met now, not when the first one starts
     executor = build_executor(config, problem)
+    build_search(config, problem)  # the same for its settings
     controller = dict(config["controller"])
     # A run on record may be older than a setting.
     reuse_evaluations = controller.pop("reuse_evaluations", False)
@@ -357,7 +360,7 @@ def build(config: Config) -> Parts:
     return Parts(
         problem=problem,
         seed=config["seed"],
-        search=build_search(config, problem),
+        new_search=lambda: build_search(config, problem),
         operators=build_operators(config, problem, model),
         lessons=build_lessons(config, model),
         novelty=build_novelty(config, problem, model),
@@ -369,6 +372,7 @@ def build(config: Config) -> Parts:
         holder=_holder(),
         sealed=config["sealed"],
         reuse_evaluations=reuse_evaluations,
+        rules=build_rules(config, problem),
     )
 
 
@@ -400,6 +404,14 @@ def _per_slot(
 def build_search(config: Config, problem: Problem) -> Search:
     """Return the search of a configuration."""
     return cast(Search, _make(config["search"], "search", features=problem.features))
+
+
+def build_rules(config: Config, problem: Problem) -> Rules:
+    """Return the rules a run begins with: by ``objective_weights``, if there are any. Raises ConfigurationError."""
+    weights = config.get("objective_weights")
+    if weights is not None:
+        check_weights(weights, "objective_weights")
+    return Rules(weight_vector(problem, weights))
 
 
 def build_model(config: Config) -> Ensemble | None:

@@ -17,6 +17,7 @@ from rich.syntax import Syntax
 
 from evolve import wiring
 from evolve.cli.options import agreement_data, as_json, evaluation_data, json_option, run_argument, store_option
+from evolve.cli.orders import order_rows, rules_in_force, selectable
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.proposal import Attempt
@@ -34,7 +35,7 @@ _View = Callable[[Mapping[str, Any]], None]
 @json_option
 def runs(store: str, json_: bool) -> None:
     """List the runs of a store, newest first."""
-    with _opened(store) as opened:
+    with opened_store(store) as opened:
         listed = opened.runs()
     rows = [_run_row(info) for info in listed]
     if json_:
@@ -57,7 +58,7 @@ def runs(store: str, json_: bool) -> None:
 def show(run: str, step: int | None, store: str, json_: bool) -> None:
     """Show how RUN went, or what is on record of its attempt STEP: program, scores, and what models were asked."""
     info = wiring.find_run(store, run)
-    with _opened(store) as opened:
+    with opened_store(store) as opened:
         data, view = _shown_run(opened, info) if step is None else _shown_attempt(opened, info, step)
     if json_:
         click.echo(as_json(data))
@@ -74,7 +75,7 @@ def show(run: str, step: int | None, store: str, json_: bool) -> None:
 def best(run: str, out: Path | None, patch: bool, store: str, json_: bool) -> None:
     """Print RUN's best program."""
     info = wiring.find_run(store, run)
-    with _opened(store) as opened:
+    with opened_store(store) as opened:
         step, evaluation = _best(opened, info)
         files = opened.program(run, step).files
         seed = opened.program(run, 0).files
@@ -106,7 +107,7 @@ def export(run: str, form: str, out: Path | None, files: bool, store: str) -> No
     wiring.find_run(store, run)
     stream = out.open("w", newline="", encoding="utf-8") if out is not None else sys.stdout
     try:
-        with _opened(store) as opened:
+        with opened_store(store) as opened:
             if form == "csv":
                 _write_csv(opened, run, stream)
             else:
@@ -121,7 +122,8 @@ def export(run: str, form: str, out: Path | None, files: bool, store: str) -> No
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[Store]:
+def opened_store(url: str) -> Iterator[Store]:
+    """Open a store for the length of a block. Raises NotFound."""
     store = wiring.open_existing(url)
     try:
         yield store
@@ -145,14 +147,12 @@ def _run_row(info: RunInfo) -> dict[str, object]:
 
 
 def _best(store: Store, info: RunInfo) -> tuple[int, Evaluation]:
-    """Return the champion's step and evaluation: the best gains in order of objectives, the earliest of equals."""
+    """Return the champion's step and evaluation: the best gains in order of objectives, the earliest of equals;
+    under the rules that orders made."""
     problem = wiring.problem_of(info)
     leader: tuple[tuple[float, ...], int] | None = None
-    for attempt in store.history(info.id):
-        evaluation = attempt.evaluation
-        if evaluation is None or evaluation.outcome != "valid":
-            continue
-        key = (problem.vector(evaluation.metrics), -attempt.selected.step)
+    for program in selectable(store, info, problem, rules_in_force(store, info, problem)):
+        key = (program.gains, -program.step)
         if leader is None or key > leader:
             leader = key
     if leader is None:
@@ -191,6 +191,7 @@ def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
         "sealed": sealed[-1] if sealed else None,
         "stages": [agreement_data(found) for found in agreements(store, info.id, problem)],
         "reused": reused,
+        "orders": order_rows(store, info),
         "provenance": dict(info.provenance),
         "seed": info.config.get("seed"),
     }
@@ -335,9 +336,23 @@ def _print_run(data: Mapping[str, Any]) -> None:
         ]
         console.print(table_of(rows, ("sealed", *data["objectives"])))
         console.print()
+    if data["orders"]:
+        console.print(table_of([_order_row(order) for order in data["orders"]], ("order", "kind", "what", "effect")))
+        console.print()
     for stage in data["stages"]:
         console.print(stage["in_words"], highlight=False, markup=False, soft_wrap=True)
     console.print(facts_table(data["provenance"]))
+
+
+def _order_row(order: Mapping[str, Any]) -> dict[str, object]:
+    effect = order["state"]
+    if effect == "refused":
+        effect = f"refused: {order['refused']}"
+    elif effect == "in effect":
+        at = time.strftime("%m-%d %H:%M:%S", time.localtime(order["taken_at"]))
+        effect = f"after {order['told']} attempts, {at}"
+    what = "  ".join(f"{name} {value}" for name, value in order["what"].items() if value not in (None, "", False))
+    return {"order": order["number"], "kind": order["kind"], "what": what, "effect": effect}
 
 
 def _print_program(data: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,11 +10,15 @@ import numpy as np
 
 from evolve.controller.exhibits import Exhibits, scored
 from evolve.controller.memory import Memory
+from evolve.controller.steering import Steering, Taken, rules_after
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import Program
 from evolve.domain.proposal import NO_USAGE, Attempt, Choice, Lesson, LessonKind, Placement, Selected, Usage
+from evolve.domain.rules import Lens, Rules
+from evolve.domain.steering import INJECT
+from evolve.errors import ConfigurationError
 from evolve.interfaces import Arm, Context, Exhibit, Failure, LanguageModel, Operator, Search
 from evolve.mutation.answer import ModelOperator
 from evolve.mutation.lessons import Lessons
@@ -65,12 +69,32 @@ class Ended:
         )
 
 
+def scored_of(problem: Problem, ended: Ended) -> Scored:
+    """Return what is learned of an attempt, before anybody's rules."""
+    selected = ended.selected
+    return scored(
+        problem,
+        step=selected.step,
+        island=selected.choice.island,
+        operator=selected.operator,
+        program=ended.program,
+        evaluation=ended.evaluation,
+        cost_usd=ended.usage.cost_usd,
+        model=selected.model,
+        lessons=selected.lessons,
+    )
+
+
 class Decisions:
     """Search, operators, lessons and memory of a run. Equal folds decide equally.
 
+    Operators, lessons and memory learn from attempts as they are; the search is told of them as the
+    rules want them seen, and told all again by a fresh one when the rules change.
+
     Args:
         problem, seed: of the run.
-        search: which parents.
+        new_search: makes the search that decides which parents.
+        rules: under which it is told; those of the configuration.
         operators: who proposes, and which model is asked.
         lessons: what prompts teach, or None for nothing.
         memory: what prompts tell of earlier attempts, or None in a run without a model.
@@ -82,30 +106,82 @@ class Decisions:
         *,
         problem: Problem,
         seed: int,
-        search: Search,
+        new_search: Callable[[], Search],
+        rules: Rules,
         operators: Chooser,
         lessons: Lessons | None,
         memory: Memory | None,
         exhibits: Exhibits,
     ) -> None:
         self.told = 0
-        self.search = search
         self.operators = operators
+        self.steering = Steering()
+        self._new_search = new_search
+        self._champion: Scored | None
+        self.begin(rules)
         self._problem, self._seed = problem, seed
         self._lessons, self._memory, self._exhibits = lessons, memory, exhibits
 
+    # ── steering ──────────────────────────────────────────────────────────────────────────────
+    def begin(self, rules: Rules) -> None:
+        """Start over with a search that knows nothing, under these rules."""
+        self.rules, self.lens, self.search, self._champion = rules, Lens(rules), self._new_search(), None
+
+    def obey(self, taken: Taken, history: Iterable[Attempt]) -> Iterator[int]:
+        """Follow an order. One that changes the rules has the search told everything again: then a
+        number is yielded after each attempt, so that others may have a turn; nothing may be asked or
+        told until it is exhausted.
+
+        Args:
+            history: the attempts that were told so far, in order.
+
+        Raises:
+            ConfigurationError: the order leaves nothing to breed from; nothing has changed then.
+        """
+        rules = rules_after(self.rules, taken.order, self._problem)
+        if rules != self.rules:
+            yield from self._told_again(rules, history)
+        self.steering.take(taken)
+
+    def _told_again(self, rules: Rules, history: Iterable[Attempt]) -> Iterator[int]:
+        search, lens = self._new_search(), Lens(rules)
+        for count, attempt in enumerate(history, 1):
+            search.tell(lens.seen(scored_of(self._problem, Ended.on_record(attempt))))
+            yield count
+        if search.best() is None:
+            raise ConfigurationError("It would leave no valid program to go on from.")
+        self.rules, self.lens, self.search, self._champion = rules, lens, search, None
+
+    def best(self) -> Scored | None:
+        """Return the search's best program, with one gain per objective whatever the rules."""
+        found = self.search.best()
+        if found is None or self.rules.weights is None:
+            return found
+        if self._champion is None or self._champion.step != found.step:
+            self._champion = self._exhibits.get(found.step, found.island).scored
+        return self._champion
+
+    # ── deciding ──────────────────────────────────────────────────────────────────────────────
     def next(self, step: int) -> Selected:
         """Decide what a step is to try."""
+        if self.steering.injects(step):
+            return Selected(step, self._choice_of_best(), INJECT, self.told)
         rng = step_rng(self._seed, step, CHOOSING)
-        choice = self.search.ask(rng)
+        choice = self.steering.chosen(self.search.ask(rng), rng, self.lens)
         due = self._lessons.due(step) if self._lessons is not None else None
         if due is not None:
             arm = self.operators.arm(_DRAWN_BY[due], rng)
             return Selected(step, choice, arm.operator, self.told, arm.model)
         arm = self._drawn(choice, rng)
-        asks = self._lessons is not None and self.operators.asks_model(arm.operator)
+        asks = self.operators.asks_model(arm.operator)
         shown = self._lessons.choose(rng) if self._lessons is not None and asks else ()
-        return Selected(step, choice, arm.operator, self.told, arm.model, shown)
+        hints = self.steering.hints(self.told) if asks else ()
+        return Selected(step, choice, arm.operator, self.told, arm.model, (*shown, *hints))
+
+    def _choice_of_best(self) -> Choice:
+        best = self.search.best()
+        assert best is not None  # orders are taken up after the seed was told
+        return Choice(best.step, (), best.island)
 
     def _drawn(self, choice: Choice, rng: np.random.Generator) -> Arm:
         """Return whom the search asks for, else draw one that has something to work on, if one comes up soon."""
@@ -129,6 +205,8 @@ class Decisions:
 
     def operator(self, selected: Selected) -> Operator:
         """Return the operator of an attempt."""
+        if selected.operator == INJECT:
+            return self.steering.injector(INJECT, selected.step)
         return self.operators.named(selected.operator)
 
     def context(self, selected: Selected, model: LanguageModel | None) -> Context:
@@ -147,13 +225,14 @@ class Decisions:
         failures = self._failures(choice.parent)
         if isinstance(operator, ModelOperator) and operator.needs_failures:
             failures = [self._with_files(failure) for failure in failures]
-        context = replace(context, failures=failures, lineage=self._memory.lineage(choice.parent))
+        hints = self.steering.lessons(selected.lessons)
+        context = replace(context, failures=failures, lineage=self._memory.lineage(choice.parent), lessons=hints)
         if self._lessons is None:
             return context
         drawn = {name: kind for kind, name in _DRAWN_BY.items()}.get(selected.operator)
         return replace(
             context,
-            lessons=self._lessons.get(selected.lessons),
+            lessons=[*self._lessons.get(selected.lessons), *hints],
             digest=self._memory.digest(self._lessons.standings(drawn)) if drawn is not None else None,
         )
 
@@ -165,18 +244,11 @@ class Decisions:
     def tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
         """Take in how an attempt ended; return what the search made of it."""
         selected, program = ended.selected, ended.program
-        known = scored(
-            self._problem,
-            step=selected.step,
-            island=selected.choice.island,
-            operator=selected.operator,
-            program=program,
-            evaluation=ended.evaluation,
-            cost_usd=ended.usage.cost_usd,
-            model=selected.model,
-            lessons=selected.lessons,
-        )
-        placement, cell = self.search.tell(known)
+        known = scored_of(self._problem, ended)
+        placement, cell = self.search.tell(self.lens.seen(known))
+        if self.rules.weights is not None and (best := self.search.best()) and best.step == known.step:
+            self._champion = known  # its record may not be written yet
+        self.steering.forget(known.step)
         self.operators.observe(known, program)
         if self._lessons is not None:
             self._lessons.learn(ended.lessons)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import SEED_STEP, Program
-from evolve.errors import StoreError
+from evolve.domain.proposal import Attempt
+from evolve.errors import NotFound, StoreError
 from evolve.interfaces import Exhibit, Store
 
 _KEPT = 4096
@@ -97,6 +98,18 @@ class Exhibits:
     def evaluations(self, step: int) -> Sequence[Evaluation]:
         """Return the evaluations of a program that is on record."""
         return self._reader.evaluations(self._run, step)
+
+    def history(self) -> Iterator[Attempt]:
+        """Yield the finished attempts that are on record, in the order told."""
+        return self._reader.history(self._run)
+
+    def is_valid(self, step: int) -> bool:
+        """Whether a step made a program that ended VALID."""
+        try:
+            judged = [e for e in self._reader.evaluations(self._run, step) if e.stage != SEALED]
+        except NotFound:
+            return False
+        return bool(judged) and judged[-1].outcome is Outcome.VALID
 
     def _load(self, step: int, island: int) -> Exhibit:
         judged = [e for e in self._reader.evaluations(self._run, step) if e.stage != SEALED]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
 
 from evolve.controller.decisions import Decisions, Ended
+from evolve.controller.orders import follow_again
+from evolve.controller.steering import Taken, interleaved, taken_orders
 from evolve.domain.proposal import Applied, Attempt, Completed, Evaluated, Event, Finished, Learned, Prompted, Record
+from evolve.domain.steering import Inject
 from evolve.errors import ConfigurationError
 from evolve.interfaces import RunInfo, Store
 from evolve.llm.requests import request_hash
@@ -18,7 +23,9 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
     """Create the run ``info`` with the first ``count`` finished attempts of ``source``.
 
     Programs, evaluations and model calls are taken over, and so is what they cost. Their places are
-    those that the new run's own search gives them, so that it may be another search.
+    those that the new run's own search gives them, so that it may be another search. Orders that were
+    taken up by then are in force; a program that was injected but not judged by then waits in the
+    inbox of the new run.
 
     Args:
         decisions: of the new run, fresh.
@@ -30,15 +37,21 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
     known = store.run(source).proposals
     if not 1 <= count <= known:
         raise ConfigurationError(f"--at {count}: expected 1 to {known}, the attempts that {source!r} has finished.")
+    orders = [item for item in taken_orders(e for _, e in store.events(source)) if item.told <= count]
+    kept, again = _divided([item for item in orders if not item.refused], _steps(store, source, count))
     store.create_run(info)
     lease = store.acquire(info.id, holder, _LEASE_S)
     try:
         store.append(lease, [Event(FORKED, {"run": source, "attempts": count})])
-        for attempt in store.history(source):
-            if attempt.finished.sequence >= count:
-                break
-            store.append(lease, list(_records(store, source, attempt, decisions)))
+        for item in interleaved(_first(store, source, count), kept):
+            if isinstance(item, Taken):
+                follow_again(decisions, item, store.history(source))
+                store.append(lease, [item.event()])
+            else:
+                store.append(lease, list(_records(store, source, item, decisions)))
             store.renew(lease, _LEASE_S, 0.0, "running")
+        for item in again:
+            store.order(info.id, item.order)
     finally:
         store.release(lease, 0.0, "paused")
 
@@ -47,6 +60,22 @@ def forked_attempts(store: Store, run: str) -> int:
     """Return how many attempts a run took over from another, which its own search did not choose."""
     taken = [event.data for _, event in store.events(run) if event.kind == FORKED]
     return _count(taken[0]) if taken else 0
+
+
+def _first(store: Store, run: str, count: int) -> Iterator[Attempt]:
+    return takewhile(lambda attempt: attempt.finished.sequence < count, store.history(run))
+
+
+def _steps(store: Store, run: str, count: int) -> set[int]:
+    return {attempt.selected.step for attempt in _first(store, run, count)}
+
+
+def _divided(orders: Sequence[Taken], steps: set[int]) -> tuple[list[Taken], list[Taken]]:
+    """Return the orders that were followed within these steps, and the injections that have to be begun again."""
+    begun = [not isinstance(item.order, Inject) or item.step in steps for item in orders]
+    free = max(steps) + 1  # the first step that the new run chooses itself
+    kept = [replace(item, step=min(item.step, free)) for item, done in zip(orders, begun, strict=True) if done]
+    return kept, [item for item, done in zip(orders, begun, strict=True) if not done]
 
 
 def _count(data: Mapping[str, object]) -> int:

@@ -20,15 +20,20 @@ from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
+from evolve.controller.orders import Orders, follow_again
 from evolve.controller.standards import Standards
+from evolve.controller.steering import Given, Taken, final_rules
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.problem import Problem
 from evolve.domain.program import SEED_STEP, Program
 from evolve.domain.proposal import Attempt, Event, Finished, Placement, Selected, Unfinished
+from evolve.domain.steering import Inject, Pause, Stop
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Exhibit, LanguageModel
 from evolve.mutation.novelty import Novelty
 
+PAUSED = "paused on request"
+STOPPED = "stopped on request"
 _MODEL_ERRORS_IN_A_ROW = 10
 _INFRASTRUCTURE_IN_A_ROW = 5
 _ORDERED_WINDOW = 2  # one attempt is judged while the next is made
@@ -107,6 +112,8 @@ class Loop:
         self._early: dict[int, Ended] = {}
         self._redo: list[tuple[Selected, Coroutine[Any, Any, Ended]]] = []
         self._news: asyncio.Queue[asyncio.Task[Ended] | None] = asyncio.Queue()
+        self._heard: deque[Given] = deque()
+        self._orders = Orders(problem=problem, decisions=decisions, exhibits=exhibits, journal=journal)
         self._attempts = Attempts(
             decisions=decisions,
             model=model,
@@ -120,37 +127,60 @@ class Loop:
         )
 
     def restore(
-        self, history: Iterable[Attempt], unfinished: Sequence[tuple[Unfinished, OnRecord]], elapsed_s: float
+        self,
+        history: Iterable[Attempt],
+        unfinished: Sequence[tuple[Unfinished, OnRecord]],
+        elapsed_s: float,
+        taken: Sequence[Taken] = (),
     ) -> None:
         """Fold the record into what is decided from; take note of what a crash cut off.
 
         ``unfinished`` pairs each attempt with the model calls it made. It is prepared when as much was
-        told as when it was chosen, so that it is done as it would have been.
+        told as when it was chosen, so that it is done as it would have been. ``taken`` are the orders on
+        record. The search begins under the rules that were in force when the first of what was cut off
+        was chosen, which are those in force now if nothing was: what it is told again then is told once.
         """
         self._elapsed_before_s = elapsed_s
+        earliest = min((item.selected.step for item, _ in unfinished), default=None)
+        settled = [item for item in taken if earliest is None or item.step <= earliest]
+        self._decisions.begin(final_rules(self._decisions.rules, settled, self._problem))
+        for item in settled:
+            self._decisions.steering.take(item)
+        orders = deque(taken[len(settled) :])
         waiting = deque(sorted(unfinished, key=lambda item: item[0].selected.finished_before))
         for past in history:
-            self._redo_chosen_by_now(waiting)
+            self._catch_up(waiting, orders)
             if past.program is not None:
                 self._attempts.know(past.selected.step, past.fingerprint, past.program.detail.get(MARK))
             self._tell(Ended.on_record(past))
             self._next_step = max(self._next_step, past.selected.step + 1)
-        self._redo_chosen_by_now(waiting)
+        self._catch_up(waiting, orders)
         self._next_step = max([self._next_step, *(item.selected.step + 1 for item, _ in unfinished)])
+        self.progress.best = self._decisions.best()
 
-    def _redo_chosen_by_now(self, waiting: deque[tuple[Unfinished, OnRecord]]) -> None:
-        while waiting and waiting[0][0].selected.finished_before <= self._decisions.told:
-            item, on_record = waiting.popleft()
-            self._redo.append((item.selected, self._attempts.resume(item, on_record)))
+    def _catch_up(self, waiting: deque[tuple[Unfinished, OnRecord]], orders: deque[Taken]) -> None:
+        """Prepare what was chosen by now, and follow what was ordered by now, in the order in which it was."""
+        told = self._decisions.told
+        while True:
+            order = orders[0] if orders and orders[0].told <= told else None
+            item = waiting[0][0] if waiting and waiting[0][0].selected.finished_before <= told else None
+            if order is not None and (item is None or order.step <= item.selected.step):
+                follow_again(self._decisions, orders.popleft(), self._exhibits.history())
+            elif item is not None:
+                self._redo.append((item.selected, self._attempts.resume(*waiting.popleft())))
+            else:
+                return
 
     async def run(self) -> str:
         """Work until nothing may start and nothing is open; return why it stopped."""
         try:
             while self._redo:
                 self._begin(*self._redo.pop(0))
+            await self._obey()
             self._top_up()
             while self._open:
                 news = await self._news.get()
+                await self._obey()
                 if news is None:
                     self._top_up()
                 else:
@@ -163,6 +193,12 @@ class Loop:
         """Begin nothing new; what is in flight is finished and kept."""
         self.progress.stop_reason = self.progress.stop_reason or reason
 
+    def hear(self, given: Sequence[Given]) -> None:
+        """Hand orders over; they are taken up between two decisions, in their order, until one of them, or
+        anything else, ends the session. Those that are not taken up by then stay in the inbox."""
+        self._heard.extend(given)
+        self._news.put_nowait(None)
+
     def elapsed_s(self) -> float:
         """Seconds some controller has worked on this run."""
         return self._elapsed_before_s + self._clock() - self._started_at
@@ -170,6 +206,31 @@ class Loop:
     def in_flight(self) -> InFlight:
         """What is begun and not finished."""
         return InFlight(attempts=len(self._open), paying=len(self._paying))
+
+    # ── steering ──────────────────────────────────────────────────────────────────────────────
+    async def _obey(self) -> None:
+        while self._heard and self._decisions.told and not self.progress.stop_reason:
+            taken = await self._orders.take_up(self._heard.popleft(), self._next_step)
+            if taken.refused:
+                self._journal.post(taken.event())
+            else:
+                self._follow(taken)
+
+    def _follow(self, taken: Taken) -> None:
+        """Write that an order was taken up, with the attempt that it begins if it does, and do what else it asks."""
+        match taken.order:
+            case Inject():
+                selected = self._decisions.next(self._next_step)
+                self._next_step += 1
+                self._journal.post(taken.event(), selected)
+                self._begin(selected, self._attempts.start(selected))
+                return
+            case Pause():
+                self.stop(PAUSED)
+            case Stop():
+                self.stop(STOPPED)
+        self._journal.post(taken.event())
+        self.progress.best = self._decisions.best()
 
     # ── starting ──────────────────────────────────────────────────────────────────────────────
     def _top_up(self) -> None:
@@ -263,7 +324,7 @@ class Loop:
         cause = "gate" if stopped_at_gate else ended.cause
         if cause:
             progress.causes[cause] += 1
-        progress.best = self._decisions.search.best()
+        progress.best = self._decisions.best()
         if known.step == SEED_STEP:
             progress.seed = known
 

@@ -6,12 +6,15 @@ answers of models and judges; the first that differs from the record is reported
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evolve.controller.attempt import MARK, MODEL_ERROR, asked_model
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.fork import forked_attempts
+from evolve.controller.orders import follow_again
+from evolve.controller.steering import Taken, taken_orders
 from evolve.domain.causes import Cause
 from evolve.domain.program import SEED_STEP, fingerprint
 from evolve.domain.proposal import Attempt, Completion, Message, Request, Selected
@@ -81,22 +84,25 @@ class Replay:
         self._model = model
         self._novelty = novelty
         self._fingerprints: set[str] = set()
+        self._orders: deque[Taken] = deque()
 
     async def first_difference(self) -> Difference | None:
         """Do it all again; return the first difference, or None when the history is identical."""
         told = list(self._store.history(self._run))
         taken_over = forked_attempts(self._store, self._run)
+        orders = taken_orders(event for _, event in self._store.events(self._run))
+        self._orders = deque(item for item in orders if not item.refused)
         self._remember(told)
         for attempt in sorted(told, key=lambda a: a.selected.step):
             given = attempt.selected.step == SEED_STEP or attempt.finished.sequence < taken_over
             if given:
                 continue
-            difference = self._tell_until(told, attempt.selected.finished_before)
+            difference = self._tell_until(told, attempt.selected.finished_before, attempt.selected.step)
             if difference is None:
                 difference = self._ask(attempt) or await self._propose(attempt)
             if difference is not None:
                 return difference
-        return self._tell_until(told, len(told))
+        return self._tell_until(told, len(told), len(told))
 
     def _remember(self, told: Sequence[Attempt]) -> None:
         for attempt in told:
@@ -106,15 +112,23 @@ class Replay:
                 if mark is not None and self._novelty is not None:
                     self._novelty.add(attempt.selected.step, mark)
 
-    def _tell_until(self, told: Sequence[Attempt], count: int) -> Difference | None:
-        while self._decisions.told < count:
+    def _tell_until(self, told: Sequence[Attempt], count: int, step: int) -> Difference | None:
+        """Tell as much as had been told when ``step`` was chosen, and follow the orders taken up before it."""
+        while True:
+            self._obey_before(step, told)
+            if self._decisions.told >= count:
+                return None
             attempt = told[self._decisions.told]
             placement, cell = self._decisions.tell(Ended.on_record(attempt))[1:]
             finished = attempt.finished
             if (placement, cell) != (finished.placement, finished.cell):
                 recorded = f"{finished.placement.name} {finished.cell}"
                 return Difference(attempt.selected.step, "placement", recorded, f"{placement.name} {cell}")
-        return None
+
+    def _obey_before(self, step: int, told: Sequence[Attempt]) -> None:
+        now = self._decisions.told
+        while self._orders and self._orders[0].told <= now and self._orders[0].step <= step:
+            follow_again(self._decisions, self._orders.popleft(), told)
 
     def _ask(self, attempt: Attempt) -> Difference | None:
         selected = self._decisions.next(attempt.selected.step)

@@ -14,13 +14,16 @@ from evolve.controller.decisions import Decisions
 from evolve.controller.estimate import Estimate, estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
-from evolve.controller.loop import Loop, Progress, Widths
+from evolve.controller.loop import PAUSED, Loop, Progress, Widths
 from evolve.controller.memory import Memory
 from evolve.controller.recorded_model import calls_on_record
+from evolve.controller.steering import NOBODY_AT_WORK, Given, taken_orders
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED, Problem
 from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Applied, Choice, Evaluated, Event, Record, Selected
+from evolve.domain.rules import Rules
+from evolve.domain.steering import Pause, Stop
 from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreError
 from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
@@ -40,7 +43,7 @@ class Parts:
 
     problem: Problem
     seed: int
-    search: Search
+    new_search: Callable[[], Search]
     operators: Chooser
     lessons: Lessons | None
     novelty: Novelty | None
@@ -52,6 +55,8 @@ class Parts:
     holder: str
     sealed: bool
     reuse_evaluations: bool = False
+    rules: Rules = field(default_factory=Rules)
+    listen_every_s: float = 1.0
 
     def cascade(self, store: Store) -> Cascade:
         """Return who judges; what ``store`` has on record is not judged again, if that is wanted and sound."""
@@ -68,7 +73,8 @@ class Parts:
         return Decisions(
             problem=self.problem,
             seed=self.seed,
-            search=self.search,
+            new_search=self.new_search,
+            rules=self.rules,
             operators=self.operators,
             lessons=self.lessons,
             memory=Memory() if self.model is not None else None,
@@ -138,19 +144,30 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
 async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
     """Take a run up where its record ends.
 
-    Raises StoreLocked while another controller works on it, and ConfigurationError when its budget
-    leaves nothing to do.
+    Orders that were given meanwhile are taken up. Raises StoreLocked while another controller works on
+    it, and ConfigurationError when its budget leaves nothing to do and nothing was ordered.
     """
     if parts.model is not None:
         await parts.model.ready()
     store = parts.open_store()
     try:
-        _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
+        left = _left_in_inbox(store, run)
+        if not any(not given.refused for given in left):
+            _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
         lease = store.acquire(run, parts.holder, _LEASE_S)
         async with _running(parts) as interrupts:
-            return await _Session(parts, store, lease, interrupts).work(observe)
+            return await _Session(parts, store, lease, interrupts, left).work(observe)
     finally:
         store.close()
+
+
+def _left_in_inbox(store: Store, run: str) -> list[Given]:
+    """Return the orders that were not taken up. To pause or stop is for those at work when it was ordered."""
+    latest = max((item.number for item in taken_orders(event for _, event in store.events(run))), default=0)
+    return [
+        Given(number, order, NOBODY_AT_WORK if isinstance(order, Pause | Stop) else "")
+        for number, _, order in store.orders(run, latest)
+    ]
 
 
 def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None:
@@ -218,11 +235,15 @@ async def _running(parts: Parts) -> AsyncIterator[_Interrupts]:
 class _Session:
     """One controller's time with a run, under its lease."""
 
-    def __init__(self, parts: Parts, store: Store, lease: Lease, interrupts: _Interrupts) -> None:
+    def __init__(
+        self, parts: Parts, store: Store, lease: Lease, interrupts: _Interrupts, left: Sequence[Given] = ()
+    ) -> None:
         self._parts = parts
         self._store = store
         self._lease = lease
         self._interrupts = interrupts
+        self._left = left
+        self._heard = 0  # number of the last order that the loop was handed
         self._journal = Journal(store, lease)
         self._reader = parts.open_store()
         self._cascade = parts.cascade(self._reader)
@@ -266,7 +287,15 @@ class _Session:
         seed = [e for e in reader.evaluations(run, SEED_STEP) if e.stage != SEALED]
         self._cascade.calibrate(seed)
         unfinished = [(item, calls_on_record(reader, run, item.selected.step)) for item in reader.unfinished(run)]
-        self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s)
+        taken = taken_orders(event for _, event in reader.events(run))
+        self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s, taken)
+        self._heard = max((item.number for item in taken), default=0)
+        self._hand_over(self._left)
+
+    def _hand_over(self, given: Sequence[Given]) -> None:
+        if given:
+            self._heard = given[-1].number
+            self._loop.hear(given)
 
     async def _estimate(self) -> Estimate | None:
         model, spent = self._parts.model, self._loop.progress.spent
@@ -274,21 +303,23 @@ class _Session:
 
     async def _until_done(self, renewing: asyncio.Task[None]) -> str:
         working = asyncio.create_task(self._loop.run())
+        listening = asyncio.create_task(self._listen())
         try:
-            await asyncio.wait((working, renewing), return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                renewing.result()  # raises LeaseLost
+            done, _ = await asyncio.wait((working, renewing, listening), return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {working}:
+                await task  # raises what ended it: LeaseLost, StoreError
             reason = await working
         finally:
             working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            listening.cancel()
+            await asyncio.gather(working, listening, return_exceptions=True)
         await self._journal.write(Event("stopped", {"reason": reason}))
         return reason
 
     def _status(self, reason: str) -> str:
         if self._loop.progress.gave_up:
             return "failed"
-        return "paused" if reason == INTERRUPTED else "finished"
+        return "paused" if reason in (INTERRUPTED, PAUSED) else "finished"
 
     async def _renew(self) -> None:
         while True:
@@ -296,6 +327,13 @@ class _Session:
             await self._journal.call(
                 lambda store: store.renew(self._lease, _LEASE_S, self._loop.elapsed_s(), "running")
             )
+
+    async def _listen(self) -> None:
+        run = self._lease.run
+        while True:
+            found = await self._journal.call(lambda store: store.orders(run, self._heard))
+            self._hand_over([Given(number, order) for number, _, order in found])
+            await asyncio.sleep(self._parts.listen_every_s)
 
     async def _close(self, status: str) -> None:
         try:
@@ -360,11 +398,13 @@ class _Interrupts:
     def __init__(self, task: asyncio.Task[object]) -> None:
         self._task = task
         self._loop: Loop | None = None
+        self._again = False
 
     def __call__(self) -> None:
-        if self._loop is None or self._loop.progress.stop_reason == INTERRUPTED:
+        if self._loop is None or self._again:
             self._task.cancel()
         else:
+            self._again = True
             self._loop.stop(INTERRUPTED)
 
     @contextmanager

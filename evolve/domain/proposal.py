@@ -76,6 +76,8 @@ class LessonKind(StrEnum):
     """A finding about the problem, shown to operators."""
     INSTRUCTION = "instruction"
     """A variant of how the model is told to work; it competes with the others."""
+    HINT = "hint"
+    """A person's advice; every prompt shows it while it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class Lesson:
     """A short text drawn from evidence, which prompts may show.
 
     Args:
-        id: ``step * LESSONS_PER_STEP + index`` of the attempt that drew it; unique in the run.
+        id: ``step * LESSONS_PER_STEP + index`` of the attempt that drew it; of a hint, minus the number of
+            the order. Unique in the run.
         kind: what it is for.
         text: what it says.
         parents: ids of the lessons it was made from.

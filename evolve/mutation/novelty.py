@@ -81,10 +81,13 @@ class Novelty:
     Args:
         language: of the problem; for files whose suffix says nothing.
         near: least share of common words of near duplicates; 1 for duplicates only.
-        exempt: operators whose programs may be near duplicates: they are made to differ in little.
+        exempt: operators whose programs may be near duplicates: they are made to differ
+            in little, or a person wants them.
     """
 
-    def __init__(self, language: str, *, near: float = 1.0, exempt: Collection[str] = ("tune", "syntax")) -> None:
+    def __init__(
+        self, language: str, *, near: float = 1.0, exempt: Collection[str] = ("tune", "syntax", "inject")
+    ) -> None:
         if not 0.5 <= near <= 1:
             raise ConfigurationError(f"near: expected a number from 0.5 to 1, found {near}.")
         self._language = language.casefold()

@@ -32,7 +32,7 @@ ANSWER = "answer"
 """Name of the budget for a model's own answer, when it is asked to mend it."""
 _SHORTENED_FIRST = (
     "artifacts", "context", "inspirations", "digest", "lineage", "failures", "insights", "feedback", "instruction",
-    "problem",
+    "hints", "problem",
 )  # fmt: skip
 _SHARE_OF_WINDOW = 0.85
 """Of what a model reads at once: estimates may be that far below what it counts."""

@@ -152,6 +152,14 @@ def _insights(scene: Scene, cut: Cut) -> Filled | None:
     return Filled({"items": items, "left_out": known - count}, items=len(found))
 
 
+def _hints(scene: Scene, cut: Cut) -> Filled | None:
+    found = _lessons(scene, LessonKind.HINT, _MOST_ITEMS)
+    if not found:
+        return None
+    texts = [cut.text(notes(lesson.text)) for lesson in found[: cut.fewer(len(found))]]
+    return Filled({"texts": texts}, texts, len(found))
+
+
 def _inspirations(scene: Scene, cut: Cut) -> Filled | None:
     found = scene.context.inspirations[: scene.max_inspirations]
     if not found:
@@ -263,6 +271,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "format": Section(_static, whole=True),
         "problem": Section(_problem),
         "context": Section(_context),
+        "hints": Section(_hints),
         "insights": Section(_insights),
         "inspirations": Section(_inspirations),
         "digest": Section(_digest),
@@ -278,5 +287,5 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
 )
 """By name, in the order of the bundled prompt."""
 
-ALWAYS = frozenset({"rules", "instruction", "format", "problem", "context", "insights", "parent", "task"})
+ALWAYS = frozenset({"rules", "instruction", "format", "problem", "context", "hints", "insights", "parent", "task"})
 STANDARD = ALWAYS | {"inspirations", "lineage", "failures", "feedback", "artifacts", "pictures"}

@@ -29,9 +29,14 @@ def is_gone(holder: str) -> bool:
     return _start_time(int(pid)) != started
 
 
+def holds(holder: str | None, left_s: float) -> bool:
+    """Whether ``holder``, whose lease lasts ``left_s`` more seconds, is somebody who may be at work."""
+    return holder is not None and left_s > 0 and not is_gone(holder)
+
+
 def refuse_if_held(run: str, holder: str, current: str | None, left_s: float) -> None:
     """Raise StoreLocked if ``current`` holds the run for ``left_s`` more seconds and ``holder`` is another."""
-    if current is None or current == holder or left_s <= 0 or is_gone(current):
+    if current == holder or not holds(current, left_s):
         return
     raise StoreLocked(
         f"Run {run!r} is held by {current} for another {left_s:.0f} s. "

@@ -29,10 +29,11 @@ from evolve.domain.proposal import (
     Unfinished,
     Usage,
 )
+from evolve.domain.steering import Order, order_data, parse_order
 from evolve.errors import LeaseLost, NotFound, StoreError
 from evolve.interfaces import Lease, RunInfo
 from evolve.store.encoding import from_json, to_json
-from evolve.store.holder import refuse_if_held
+from evolve.store.holder import holds, refuse_if_held
 from evolve.store.sifting import Sieve, overlap
 
 
@@ -87,6 +88,7 @@ class _Run:
     steps: dict[int, _Step] = field(default_factory=dict)
     sieve: Sieve = field(default_factory=lambda: Sieve("", 0))
     events: list[tuple[int, float, Event]] = field(default_factory=list)
+    orders: list[tuple[int, float, Order]] = field(default_factory=list)
 
     def with_totals(self) -> RunInfo:
         return replace(
@@ -116,6 +118,7 @@ class MemoryStore:
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._runs: dict[str, _Run] = {}
+        self._ordered = 0
 
     def create_run(self, run: RunInfo) -> None:
         """Add a run. Raises StoreError if the id exists."""
@@ -152,6 +155,11 @@ class MemoryStore:
         run.holder = None
         run.info = replace(run.info, elapsed_s=elapsed_s, status=status)
 
+    def holder(self, run: str) -> str | None:
+        """Return who holds the lease on a run; None when nobody does, or when that process is gone."""
+        held = self._run(run)
+        return held.holder if holds(held.holder, held.expires_at - self._clock()) else None
+
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
         """Write all records or none. Raises LeaseLost; NotFound for steps that were never selected.
 
@@ -183,6 +191,17 @@ class MemoryStore:
     def events(self, run: str) -> Sequence[tuple[float, Event]]:
         """Return (seconds since the epoch, event) in the order written."""
         return [(at, event) for _, at, event in self._run(run).events]
+
+    def order(self, run: str, order: Order) -> int:
+        """Put an order into the run's inbox; return its number."""
+        inbox = self._run(run).orders
+        self._ordered += 1
+        inbox.append((self._ordered, self._clock(), parse_order(_copy(order_data(order)))))
+        return self._ordered
+
+    def orders(self, run: str, after: int) -> Sequence[tuple[int, float, Order]]:
+        """Return (number, seconds since the epoch, order) of the orders with a larger number than ``after``."""
+        return [item for item in self._run(run).orders if item[0] > after]
 
     def program(self, run: str, step: int) -> Program:
         """Return a program with its files."""

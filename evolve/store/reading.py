@@ -32,7 +32,8 @@ from evolve.domain.proposal import (
     Unfinished,
     Usage,
 )
-from evolve.errors import NotFound
+from evolve.domain.steering import Order, parse_order
+from evolve.errors import ConfigurationError, NotFound, StoreError
 from evolve.interfaces import RunInfo
 from evolve.store.encoding import Packer, PackerWithBase, decode, encode, from_json
 from evolve.store.tables import (
@@ -45,6 +46,7 @@ from evolve.store.tables import (
     lessons,
     metrics,
     names,
+    orders,
     programs,
     proposals,
     runs,
@@ -135,6 +137,12 @@ class Reader:
         query = select(events.c.written_at, events.c.kind, events.c.data).where(events.c.run == run)
         rows = self._connection.execute(query.order_by(events.c.key))
         return [(at, Event(kind, self._json(data))) for at, kind, data in rows]
+
+    def orders(self, run: int, after: int) -> list[tuple[int, float, Order]]:
+        """Return (number, written at, order) of the orders of a run after one of them. Raises StoreError."""
+        query = select(orders).where(orders.c.run == run, orders.c.key > after).order_by(orders.c.key)
+        rows = self._connection.execute(query).all()
+        return [(row.key, row.written_at, self._order(row.key, row.data)) for row in rows]
 
     def last_events(self, run: int, fence: int, count: int) -> list[tuple[str, bytes]]:
         """Return (kind, JSON) of the last events written under ``fence``, oldest first."""
@@ -395,6 +403,12 @@ class Reader:
             return Message(role, content)
         contents = self.blobs(list({bytes.fromhex(name) for _, name in shown}))
         return Message(role, content, tuple(Picture(kind, contents[bytes.fromhex(name)]) for kind, name in shown))
+
+    def _order(self, number: int, cell: bytes) -> Order:
+        try:
+            return parse_order(self._json(cell))
+        except ConfigurationError as error:
+            raise StoreError(f"Order {number} cannot be read: {error}") from error
 
     def _text(self, cell: bytes) -> str:
         return decode(self._packer.unpack(cell))

@@ -12,16 +12,17 @@ from sqlalchemy.exc import IntegrityError
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
 from evolve.domain.proposal import Attempt, Called, Completion, Event, Record, Request, Unfinished
+from evolve.domain.steering import Order, order_data
 from evolve.errors import LeaseLost, NotFound, StoreError
 from evolve.interfaces import Lease, RunInfo
 from evolve.store.connection import READ, WRITE, open_engine, transaction, translated
 from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
-from evolve.store.holder import refuse_if_held
+from evolve.store.holder import holds, refuse_if_held
 from evolve.store.reading import Reader
 from evolve.store.schema import bring_to_head
 from evolve.store.sifting import overlap, sieve
-from evolve.store.tables import runs
+from evolve.store.tables import orders, runs
 from evolve.store.writing import Batch, Names, Statements, words_of
 
 
@@ -120,6 +121,14 @@ class SqlStore:
         """Give the lease back, for good, and note the run's status. Raises LeaseLost."""
         self._change(lease, {"holder": None, "expires_at": None, "elapsed_s": elapsed_s, "status": status})
 
+    def holder(self, run: str) -> str | None:
+        """Return who holds the lease on a run; None when nobody does, or when that process is gone."""
+        with self._read() as reader:
+            reader.key(run)
+            query = select(runs.c.holder, runs.c.expires_at).where(runs.c.id == run)
+            holder, expires_at = self._connection.execute(query).one()
+        return holder if holds(holder, (expires_at or 0.0) - self._clock()) else None
+
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
         """Write records in one transaction. Raises LeaseLost.
 
@@ -148,6 +157,24 @@ class SqlStore:
         """Return (seconds since the epoch, event) in the order written."""
         with self._read() as reader:
             return reader.events(reader.key(run))
+
+    def order(self, run: str, order: Order) -> int:
+        """Put an order into the run's inbox; return its number."""
+        with self._write() as connection:
+            # Locked, so that a larger number is never committed before a smaller one of the same run.
+            key = connection.execute(select(runs.c.key).where(runs.c.id == run).with_for_update()).scalar()
+            if key is None:
+                raise NotFound(f"There is no run {run!r} in this database.")
+            data = self._packer.pack(to_json(order_data(order)))
+            values = {"run": key, "written_at": self._clock(), "data": data}
+            written = connection.execute(insert(orders).values(values)).inserted_primary_key
+            assert written is not None  # one row was inserted
+        return int(written[0])
+
+    def orders(self, run: str, after: int) -> Sequence[tuple[int, float, Order]]:
+        """Return (number, seconds since the epoch, order) of the orders with a larger number than ``after``."""
+        with self._read() as reader:
+            return reader.orders(reader.key(run), after)
 
     def program(self, run: str, step: int) -> Program:
         """Return a program with its files."""

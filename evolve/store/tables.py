@@ -7,7 +7,8 @@
           │             ├─ lessons            what it drew from evidence
           │             └─ evaluations ─┬─ metrics
           │                             └─ artifacts
-          └─ events
+          ├─ events
+          └─ orders                 what people order; written without the lease
     blobs   file texts, requests, answers and artifacts, once per content; some as difference from a base
     names   words that repeat in many rows: metric names, judge hashes
 
@@ -246,4 +247,14 @@ events = Table(
     Column("kind", String, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Index("ix_events_run", "run", "key"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("run", ForeignKey("runs.key"), nullable=False),
+    Column("written_at", Double, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("ix_orders_run", "run", "key"),
 )

@@ -18,7 +18,23 @@ SMALL = ("budget.evaluations=12", "budget.wall_s=60")
 
 def test_help_lists_every_command(evolve: Command) -> None:
     shown = evolve("--help").stdout
-    commands = ("run", "resume", "replay", "eval", "check", "new", "runs", "show", "best", "export", "doctor", "bench")
+    commands = (
+        "run",
+        "resume",
+        "replay",
+        "steer",
+        "pause",
+        "stop",
+        "eval",
+        "check",
+        "new",
+        "runs",
+        "show",
+        "best",
+        "export",
+        "doctor",
+        "bench",
+    )
     for command in commands:
         assert f"  {command} " in shown
         assert evolve(command, "--help").returncode == 0

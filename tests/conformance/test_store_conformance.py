@@ -38,6 +38,7 @@ from evolve.domain.proposal import (
     Selected,
     Usage,
 )
+from evolve.domain.steering import Hint, Inject, Order, Pause, Pin, RemoveHint, Stop, Unpin, Veto, Weigh
 from evolve.errors import EvolveError, LeaseLost, NotFound, StoreError, StoreLocked
 from evolve.interfaces import Lease, RunInfo, Store
 from evolve.store.holder import this_holder
@@ -217,6 +218,9 @@ def test_the_time_of_the_sealed_stage_is_not_counted(store: Store, lease: Lease)
         lambda store: list(store.history("no")),
         lambda store: store.unfinished("no"),
         lambda store: store.events("no"),
+        lambda store: store.holder("no"),
+        lambda store: store.order("no", Pause()),
+        lambda store: store.orders("no", 0),
         lambda store: store.program("no", 0),
         lambda store: store.program(RUN.id, 0),
         lambda store: store.evaluations(RUN.id, 0),
@@ -775,3 +779,68 @@ def test_any_records_leave_the_same_in_a_database_as_in_memory(
         assert contents(database) == contents(memory)
     finally:
         database.close()
+
+
+# ── orders ────────────────────────────────────────────────────────────────────────────────────
+ORDERS: list[Order] = [
+    Inject({"a/b.py": "x = 1\n", "c.py": ODD_TEXTS[5]}, "mine"),
+    Hint("try triangles", 7),
+    Hint(ODD_TEXTS[7]),
+    RemoveHint(2),
+    RemoveHint(),
+    Pin(0),
+    Unpin(0),
+    Veto(3, descendants=True),
+    Weigh({"score": 0.1 + 0.2, "another": 0}),
+    Weigh(None),
+    Pause(),
+    Stop(),
+]
+
+
+def test_orders_come_back_as_they_were_given_and_in_their_order(store: Store, clock: Clock) -> None:
+    numbers = []
+    for order in ORDERS:
+        numbers.append(store.order(RUN.id, order))
+        clock.now += 1.0
+    assert numbers == sorted(set(numbers))
+    found = store.orders(RUN.id, 0)
+    assert [(number, order) for number, _, order in found] == list(zip(numbers, ORDERS, strict=True))
+    assert [at for _, at, _ in found] == [1000.0 + index for index in range(len(ORDERS))]
+    assert store.orders(RUN.id, numbers[-3]) == found[-2:]
+    assert store.orders(RUN.id, numbers[-1]) == []
+
+
+def test_an_order_needs_no_lease_and_belongs_to_its_run(store: Store, lease: Lease) -> None:
+    store.create_run(replace(RUN, id="other"))
+    first, second = store.order(RUN.id, Pin(1)), store.order("other", Pin(2))
+    assert first < second
+    assert [order for _, _, order in store.orders(RUN.id, 0)] == [Pin(1)]
+    assert [order for _, _, order in store.orders("other", first)] == [Pin(2)]
+    store.append(lease, [selected(0)])
+    assert store.events(RUN.id) == []
+
+
+def test_an_order_keeps_nothing_that_its_giver_may_change(store: Store) -> None:
+    files = {"a.py": "1"}
+    store.order(RUN.id, Inject(files))
+    files["a.py"] = "2"
+    assert store.orders(RUN.id, 0)[0][2] == Inject({"a.py": "1"})
+
+
+def test_who_holds_a_run_is_known_while_the_lease_lasts(store: Store, clock: Clock) -> None:
+    assert store.holder(RUN.id) is None
+    lease = store.acquire(RUN.id, "elsewhere:1:1", 60.0)
+    assert store.holder(RUN.id) == "elsewhere:1:1"
+    clock.now += 61.0
+    assert store.holder(RUN.id) is None
+    store.renew(lease, 60.0, 1.0, "running")
+    assert store.holder(RUN.id) == "elsewhere:1:1"
+    store.release(lease, 1.0, "paused")
+    assert store.holder(RUN.id) is None
+
+
+def test_a_holder_whose_process_is_gone_holds_nothing(store: Store) -> None:
+    host, pid, _ = this_holder().rsplit(":", 2)
+    store.acquire(RUN.id, f"{host}:{pid}:1", 60.0)
+    assert store.holder(RUN.id) is None

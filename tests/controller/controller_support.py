@@ -103,7 +103,7 @@ def make_parts(
     return Parts(
         problem=problem,
         seed=seed,
-        search=Greedy(features=problem.features),
+        new_search=lambda: Greedy(features=problem.features),
         operators=OperatorMix(operators, shares, keyless=model is None),
         lessons=None,
         novelty=Novelty(problem.language),
@@ -116,6 +116,7 @@ def make_parts(
         open_store=lambda: store,
         holder=this_holder(),
         sealed=True,
+        listen_every_s=0.01,
     )
 
 

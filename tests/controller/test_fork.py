@@ -29,17 +29,17 @@ from tests.controller.test_replay import answer
 COUNT = 60
 
 
-def fresh(problem: Problem, store: KeptStore, search: Search, evaluations: int = 100) -> Parts:
+def fresh(problem: Problem, store: KeptStore, search: type[Search], evaluations: int = 100) -> Parts:
     operators: list[Operator] = [Nudge(), AskAndAdd()]
     executor = InProcessExecutor(width=8, delay_s=lambda text: (len(text) * 7 % 11) * 1e-4)
     model = ScriptedModel(answer, cost_usd=0.001)
     parts = make_parts(problem, store, operators, executor=executor, model=model, evaluations=evaluations)
-    return replace(parts, search=search)
+    return replace(parts, new_search=lambda: search(features=problem.features))  # type: ignore[call-arg]
 
 
 async def forked(problem: Problem, store: KeptStore, search: type[Search], count: int = COUNT) -> None:
-    await start_run(fresh(problem, store, Greedy(features=problem.features)), run_info(problem), no_view)
-    parts = fresh(problem, store, search(features=problem.features))  # type: ignore[call-arg]
+    await start_run(fresh(problem, store, Greedy), run_info(problem), no_view)
+    parts = fresh(problem, store, search)
     decisions = parts.decisions(Exhibits(store, "r", problem))
     fork(store, "r", count, run_info(problem, "f"), decisions, parts.holder)
 
@@ -71,12 +71,12 @@ async def test_what_was_taken_over_is_the_same_but_for_its_places(problem: Probl
 async def test_it_goes_on_with_its_own_search_and_replays(problem: Problem, search: type[Search]) -> None:
     store = KeptStore()
     await forked(problem, store, search)
-    parts = fresh(problem, store, search(features=problem.features), evaluations=150)  # type: ignore[call-arg]
+    parts = fresh(problem, store, search, evaluations=150)
     result = await resume_run(parts, "f", no_view)
     assert result.status == "finished"
     history = list(store.history("f"))
     assert [attempt.finished.sequence for attempt in history] == list(range(len(history))) and len(history) > COUNT
-    again = fresh(problem, store, search(features=problem.features))  # type: ignore[call-arg]
+    again = fresh(problem, store, search)
     assert await replayed(again, store, "f") is None
 
 
@@ -89,6 +89,6 @@ async def test_there_must_be_so_many_attempts(problem: Problem, count: int) -> N
 async def test_a_run_of_that_name_is_not_overwritten(problem: Problem) -> None:
     store = KeptStore()
     await forked(problem, store, Greedy)
-    parts = fresh(problem, store, Greedy(features=problem.features))
+    parts = fresh(problem, store, Greedy)
     with pytest.raises(StoreError):
         fork(store, "r", COUNT, run_info(problem, "f"), parts.decisions(Exhibits(store, "r", problem)), parts.holder)

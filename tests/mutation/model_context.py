@@ -111,7 +111,8 @@ def history(attempts: int, say: str = "Grow the corner circles first") -> dict[s
     ]
     insights = [Lesson(n, LessonKind.INSIGHT, f"{say}; finding {n}.", (), (3, 5), 0.7) for n in range(attempts)]
     advice = Lesson(900, LessonKind.INSTRUCTION, f"{say}, and check the borders before the answer.")
-    return {"failures": failures, "lineage": lineage, "lessons": [advice, *insights] if attempts else []}
+    hint = Lesson(-1, LessonKind.HINT, f"{say}!\nThen the others.")
+    return {"failures": failures, "lineage": lineage, "lessons": [advice, *insights, hint] if attempts else []}
 
 
 def default_prompt(**changes: Any) -> PromptBuilder:

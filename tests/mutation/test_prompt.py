@@ -97,6 +97,18 @@ def test_failures_lineage_and_lessons_are_there_with_what_they_did() -> None:
     assert "Advice for this attempt: Think of borders." in system(default_prompt(), {"main.py": PACKING}, **scene)
 
 
+def test_hints_are_fenced_as_the_researchers_words_and_the_latest_is_kept() -> None:
+    lessons = [
+        Lesson(-2, LessonKind.HINT, "Use ```triangles```.\nOr squares."),
+        Lesson(-1, LessonKind.HINT, "x " * 900),
+    ]
+    text = user(default_prompt(), {"main.py": PACKING}, lessons=lessons)
+    assert "# Advice of the researcher" in text
+    assert "````\nUse ```triangles```.\nOr squares.\n````" in text
+    assert "x x x" not in text
+    assert "Advice of the researcher" not in user(default_prompt(), {"main.py": PACKING})
+
+
 def test_a_change_is_told_in_the_units_of_the_objective() -> None:
     lineage = [Change(4, "", (2.0, -0.5), (2.0, -0.25)), Change(5, "Nothing.", (2.0, -0.25), (2.0, -0.25))]
     text = user(default_prompt(), {"main.py": PACKING}, lineage=lineage)

@@ -31,6 +31,7 @@ from evolve.domain.proposal import (
     Request,
     Selected,
 )
+from evolve.domain.steering import Hint, Pin
 from evolve.errors import StoreError, StoreTooNew
 from evolve.interfaces import RunInfo
 from evolve.store.connection import open_engine
@@ -52,6 +53,7 @@ def upgrade() -> None:
 """
 BROKEN_REVISION = NEXT_REVISION + '    op.drop_table("no_such_table")\n'
 FIRST_SCHEMA = Path(__file__).parents[1] / "fixtures" / "stores" / "r0001.sql"
+SECOND_SCHEMA = FIRST_SCHEMA.with_name("r0002.sql")
 STAMP_EMPTY = (
     "CREATE TABLE alembic_version "
     "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
@@ -174,6 +176,28 @@ def test_a_file_of_the_first_schema_is_upgraded_keeps_everything_and_goes_on(tmp
     assert [called for _, called in store.calls("old", 2)] == [sent]
     store.close()
     assert Path(f"{path}.0001.bak").is_file()
+
+
+def test_a_file_of_the_second_schema_is_upgraded_keeps_everything_and_takes_orders(tmp_path: Path) -> None:
+    path = tmp_path / "second.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(SECOND_SCHEMA.read_text(encoding="utf-8"))
+    store = SqlStore(f"sqlite:///{path}")
+    attempts = list(store.history("old"))
+    lesson = Lesson(32, LessonKind.INSIGHT, "smaller steps", evidence=(1,))
+    assert [(a.selected.model, a.selected.lessons, a.lessons, a.usage.cost_usd) for a in attempts] == [
+        ("", (), (), 0.0),
+        ("openai/x", (32,), (lesson,), 0.25),
+    ]
+    assert [called.state for _, called in store.calls("old", 1)] == [CallState.SENT]
+    assert store.orders("old", 0) == []
+    numbers = [store.order("old", order) for order in (Hint("go on"), Pin(0))]
+    assert [(number, order) for number, _, order in store.orders("old", 0)] == [
+        (numbers[0], Hint("go on")),
+        (numbers[1], Pin(0)),
+    ]
+    store.close()
+    assert Path(f"{path}.0002.bak").is_file()
 
 
 def test_an_upgrade_that_fails_changes_nothing(path: Path, connection: Connection, longer_history: Path) -> None:
