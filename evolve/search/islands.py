@@ -47,6 +47,16 @@ class Island:
             self._ranked = self._cumulative = None
         return placement, cell
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the elite whose cell a VALID program would take, or None."""
+        return self._archive.rival(scored)
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that an elite's gains are known better now; nothing happens when it is no elite here."""
+        if scored.step in self._children:
+            self._archive.correct(scored)
+            self._ranked = self._cumulative = None
+
     def count_child(self, parent: int) -> None:
         """Note that an attempt made from ``parent`` ended; nothing happens when it is no elite here."""
         if parent in self._children:
@@ -142,6 +152,16 @@ class IslandSearch:
         if self._standing.valid % self._migration_interval == 0:
             self._migrate()
         return placement, f"i{number}:{cell}" if placement else ""
+
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the elite whose cell on the program's island it would take, or None."""
+        return self._islands[scored.island % len(self._islands)].rival(scored)
+
+    def correct(self, scored: Scored) -> None:
+        """Take in better known gains, wherever the program has migrated to."""
+        self._standing.front.correct(scored)
+        for island in self._islands:
+            island.correct(scored)
 
     def best(self) -> Scored | None:
         """Return the best VALID program told; of equals the earliest step."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evolve.domain.evaluation import Scored
+from evolve.domain.objective import dominates
 from evolve.domain.proposal import Placement
 
 FRONT = "front"
@@ -55,6 +56,20 @@ class ParetoFront:
         displaced: NDArray[np.bool_] = np.all(self._gains <= row, axis=1)
         self._replace(displaced, scored, row)
         return (Placement.IMPROVED if displaced.any() else Placement.NEW), FRONT
+
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the best member that a VALID program would displace if it were offered now, or None."""
+        dominated = [member for member in self._members if dominates(scored.gains, member.gains)]
+        return best_first(dominated)[0] if dominated else None
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that a member's gains are known better now; members it dominates then leave."""
+        if all(member.step != scored.step for member in self._members):
+            return
+        members = [scored, *(member for member in self._members if member.step != scored.step)]
+        self._members, self._gains, self._best = [], None, None
+        for member in best_first(members):
+            self.add(member)
 
     def elites(self) -> Sequence[Scored]:
         """Return the members, best first."""
