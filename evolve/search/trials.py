@@ -56,8 +56,19 @@ class _Trial:
     threshold: float  # log of the evidence that it takes
     surprising: bool
     measured: Measured = field(default_factory=Measured)
+    limit: float = math.inf  # what its first gain may be taken for, having been found no better than others
     looks: int = 0
     failed: bool = False
+
+    def believed(self) -> Scored:
+        """Return the program with the gains that its repeats allow, its first score while there are none."""
+        gains = self.measured.mean or self.scored.gains
+        return replace(self.scored, gains=(min(gains[0], self.limit), *gains[1:]))
+
+    def yield_to(self, opponent: Scored) -> None:
+        """Go on as a challenger of others only, being no better than this one in the first objective."""
+        self.limit = math.nextafter(opponent.gains[0], -math.inf)
+        self.claim = self.believed()
 
 
 class Trials:
@@ -71,6 +82,8 @@ class Trials:
         share: share of the evaluations spent on repeats on a noisy problem; 0 turns trials off.
         held: programs on trial at once; beyond that the least promising is taken for no better.
         most: repeats that a challenger may have before it is taken for no better.
+        margin: how far ahead a score must be to be worth a trial, in standard deviations of one score; what is
+            ahead by less is taken for no better.
         worth: the improvement that a trial is meant to find, in standard deviations of one score.
         false_share: share of the accepted improvements that may be none.
         surprise: a score that is ahead of the best by more than this many times any improvement before,
@@ -88,6 +101,7 @@ class Trials:
         share: float,
         held: int,
         most: int,
+        margin: float,
         worth: float,
         false_share: float,
         surprise: float,
@@ -95,13 +109,15 @@ class Trials:
         known: float | None = None,
     ) -> None:
         at_least(0, "noise", first_repeats=first_repeats, watch_share=watch_share, share=share, surprise=surprise)
+        at_least(0, "noise", margin=margin)
         at_least(1, "noise", held=held, most=most)
         above_zero("noise", worth=worth, false_share=false_share)
         if share >= 1 or watch_share >= 1 or false_share >= 1:
             raise ConfigurationError("noise.share, noise.watch_share and noise.false_share must be below 1.")
         self._search = search
         self._first_repeats, self._watch_share, self._share = first_repeats, watch_share, share
-        self._held, self._most, self._worth, self._surprise = held, most, worth, surprise
+        self._held, self._most, self._surprise = held, most, surprise
+        self._margin, self._worth = margin, worth
         self._sealed, self._bar = sealed, known
         self._levels = Levels(false_share)
         self._noise = Noise()
@@ -127,7 +143,7 @@ class Trials:
         if self._wanted is None:
             self._wanted = self._wants()
         if self._wanted and rng.random() * (1 + len(self._wanted)) >= 1:
-            step, wish = self._wanted[int(rng.random() * len(self._wanted))]
+            step, wish = self._wanted[min(int(rng.exponential()), len(self._wanted) - 1)]
             return Choice(parent=step, inspirations=(), island=0, wants=wish)
         return self._search.ask(rng)
 
@@ -147,9 +163,12 @@ class Trials:
             self._measured[scored.step] = Measured(1, scored.gains)
             return self._search.tell(scored)
         surprising = self._is_surprising(scored)
-        if surprising or (self._noisy and self._opponent(scored) is not None):
+        opponent = self._opponent(scored) if surprising or self._noisy else None
+        if opponent is None:
+            return self._enter(scored)
+        if surprising or self._is_worth_a_trial(scored, opponent):
             return self._hold(scored, surprising)
-        return self._enter(scored)
+        return self._release(_Trial(scored, scored, 0.0, False))
 
     def rival(self, scored: Scored) -> Scored | None:
         """Return what the search answers."""
@@ -200,7 +219,8 @@ class Trials:
             return []
         if self._noise.freedom < _CALIBRATION and self._repeats < _LOOKS * _CALIBRATION:
             return [(self._seed.step, RESCORE)]
-        return [want for trial in self._trials.values() for want in self._wants_of(trial)]
+        promising = sorted(self._trials.values(), key=self._promise, reverse=True)
+        return list(dict.fromkeys(want for trial in promising for want in self._wants_of(trial)))
 
     def _wants_to_know(self, seed: Scored, leader: Scored) -> list[tuple[int, str]]:
         if self._repeats < self._first_repeats:
@@ -218,6 +238,11 @@ class Trials:
         theirs = self._measured.get(opponent.step, Measured())
         behind = self._noisy and theirs.count < trial.measured.count
         return [(opponent.step if behind else trial.scored.step, RESCORE)]
+
+    def _is_worth_a_trial(self, scored: Scored, opponent: Scored) -> bool:
+        """Whether a score is so far ahead that a true improvement is likely enough to pay for the repeats."""
+        ahead = scored.gains[0] - opponent.gains[0]
+        return ahead >= self._margin * self._noise.sd(0, opponent.gains[0])
 
     # ── programs ──────────────────────────────────────────────────────────────────────────────
     def _opponent(self, claim: Scored) -> Scored | None:
@@ -353,9 +378,17 @@ class Trials:
                 return self._quarantine(trial, "its score did not come again")
             if verdict is _Verdict.OPEN:
                 return None
-            if verdict is _Verdict.BETTER:
+            if verdict is _Verdict.NO_BETTER:
+                trial.yield_to(opponent)
+            elif self._is_best_to_be(trial, opponent):
+                trial.claim = trial.believed()
+            else:
                 return self._accept(trial)
-            trial.claim = _below(trial, opponent)
+
+    def _is_best_to_be(self, trial: _Trial, opponent: Scored) -> bool:
+        """Whether a program that beat another one would now pass for the best without having beaten the best."""
+        leader = self._leader
+        return leader is not None and opponent.step != leader.step and _leads(trial.believed(), leader)
 
     def _verdict(self, trial: _Trial, opponent: Scored) -> _Verdict:
         if trial.failed:
@@ -408,23 +441,22 @@ class Trials:
         del self._trials[step]
         self._accepted += self._noisy
         self._levels.reward(self._noisy)
-        gains = trial.measured.mean if self._noisy else trial.scored.gains
+        believed = trial.believed()
         if trial.surprising and self._bar is not None:
-            self._bar = max(self._bar, gains[0])
+            self._bar = max(self._bar, believed.gains[0])
         self._measured[step] = trial.measured
-        placement, cell = self._enter(replace(trial.scored, gains=gains))
+        placement, cell = self._enter(believed)
         return placement, f"{cell} ({step})" if cell else f"{step} accepted without a place"
 
     def _release(self, trial: _Trial) -> tuple[Placement, str]:
         """End a trial without an improvement; the program may still fill an empty place."""
         step = trial.scored.step
-        del self._trials[step]
-        self._refuted += 1
-        trial.claim = replace(trial.scored, gains=trial.measured.mean or trial.claim.gains)
+        self._refuted += self._trials.pop(step, None) is not None
+        trial.claim = trial.believed()
         for _ in range(2):  # below the best, then below the one in its cell
             opponent = self._opponent(trial.claim)
             if opponent is not None:
-                trial.claim = _below(trial, opponent)
+                trial.yield_to(opponent)
         if trial.measured.count:
             self._measured[step] = trial.measured
         placement, cell = self._search.tell(trial.claim)
@@ -440,10 +472,3 @@ class Trials:
 def _leads(one: Scored, other: Scored) -> bool:
     """Whether one has better gains in declared order; programs that break constraints differently do not compare."""
     return one.violation == other.violation and one.gains > other.gains
-
-
-def _below(trial: _Trial, opponent: Scored) -> Scored:
-    """Return the claim that is left to a program that is no better than its opponent, in the first objective."""
-    believed = trial.measured.mean or trial.scored.gains
-    lead = min(believed[0], math.nextafter(opponent.gains[0], -math.inf))
-    return replace(trial.scored, gains=(lead, *believed[1:]))
