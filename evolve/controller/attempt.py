@@ -12,7 +12,17 @@ from evolve.controller.recorded_model import RecordedModel
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program, fingerprint
-from evolve.domain.proposal import Applied, Completion, Evaluated, Learned, Lesson, Request, Selected, Unfinished
+from evolve.domain.proposal import (
+    REPEATS,
+    Applied,
+    Completion,
+    Evaluated,
+    Learned,
+    Lesson,
+    Request,
+    Selected,
+    Unfinished,
+)
 from evolve.errors import EvolveError, ModelError, ProposalRejected
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Draft, LanguageModel
@@ -92,16 +102,29 @@ class Attempts:
 
     def start(self, selected: Selected) -> Coroutine[Any, Any, Ended]:
         """Return the work of a new attempt. What needs no model is proposed before this returns."""
+        if selected.operator in REPEATS:
+            return self._repeat(selected, ())
         return self._work(selected, self._prepare(selected, ()))
 
     def resume(self, item: Unfinished, on_record: OnRecord) -> Coroutine[Any, Any, Ended]:
         """Return the rest of an attempt that was cut off. To be called when as much was told as when it was chosen."""
         selected = item.selected
+        if selected.operator in REPEATS:
+            return self._repeat(selected, item.evaluations)
         if item.program is None:
             return self._work(selected, self._prepare(selected, on_record))
         self.know(selected.step, item.program.fingerprint, item.program.detail.get(MARK))
         self._recorded(selected, on_record)
         return self._judge(selected, item.program, item.evaluations)
+
+    async def _repeat(self, selected: Selected, done: Sequence[Evaluation]) -> Ended:
+        """Judge a program that is on record once more; the verdict is recorded under this attempt."""
+        if done:
+            return self._ended(selected, evaluation=done[-1])
+        files, stage = self._decisions.repeat(selected)
+        evaluation = await self._cascade.judge(files, stage)
+        self._journal.post(Evaluated(selected.step, evaluation))
+        return self._ended(selected, evaluation=evaluation)
 
     def _prepare(self, selected: Selected, on_record: OnRecord) -> Prepared:
         operator = self._decisions.operator(selected)

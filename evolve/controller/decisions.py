@@ -11,9 +11,9 @@ import numpy as np
 from evolve.controller.exhibits import Exhibits, scored
 from evolve.controller.memory import Memory
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
-from evolve.domain.problem import Problem
+from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
-from evolve.domain.proposal import Attempt, Choice, Lesson, LessonKind, Placement, Selected
+from evolve.domain.proposal import AUDIT, REPEATS, Attempt, Choice, Lesson, LessonKind, Placement, Selected
 from evolve.interfaces import Arm, Context, Failure, LanguageModel, Operator, Search
 from evolve.mutation.answer import ModelOperator
 from evolve.mutation.lessons import Lessons
@@ -95,6 +95,8 @@ class Decisions:
         """Decide what a step is to try."""
         rng = step_rng(self._seed, step, CHOOSING)
         choice = self.search.ask(rng)
+        if choice.wants in REPEATS:
+            return Selected(step, choice, choice.wants, self.told)
         due = self._lessons.due(step) if self._lessons is not None else None
         if due is not None:
             arm = self.operators.arm(_DRAWN_BY[due], rng)
@@ -120,6 +122,11 @@ class Decisions:
         if operator.needs_inspirations and not choice.inspirations:
             return False
         return not operator.needs_failures or any(f.cause in _FAILED for f in self._memory.failures(choice.parent))
+
+    def repeat(self, selected: Selected) -> tuple[Mapping[str, str], Stage]:
+        """Return the files that an attempt of REPEATS judges again, and the stage to do it on."""
+        sealed = self._problem.sealed if selected.operator == AUDIT else None
+        return self._exhibits.files(selected.choice.parent), sealed or self._problem.stages[-1]
 
     def operator(self, selected: Selected) -> Operator:
         """Return the operator of an attempt."""
@@ -153,6 +160,7 @@ class Decisions:
     def tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
         """Take in how an attempt ended; return what the search made of it."""
         selected, program = ended.selected, ended.program
+        is_repeat = selected.operator in REPEATS
         known = scored(
             self._problem,
             step=selected.step,
@@ -163,8 +171,12 @@ class Decisions:
             cost_usd=ended.cost_usd,
             model=selected.model,
             lessons=selected.lessons,
+            rescored=selected.choice.parent if is_repeat else None,
         )
         placement, cell = self.search.tell(known)
+        self.told += 1
+        if is_repeat:
+            return known, placement, cell  # nobody's child: there is nothing to learn from but the score
         self.operators.observe(known, program)
         if self._lessons is not None:
             self._lessons.learn(ended.lessons)
@@ -177,7 +189,6 @@ class Decisions:
                 cause=ended.cause,
                 detail=ended.detail,
             )
-        self.told += 1
         return known, placement, cell
 
     def _with_files(self, failure: Failure) -> Failure:

@@ -25,6 +25,7 @@ def scored(
     cost_usd: float = 0.0,
     model: str = "",
     lessons: tuple[int, ...] = (),
+    rescored: int | None = None,
 ) -> Scored:
     """Return what the search learns of an attempt: REJECTED without an evaluation, numbers only when VALID."""
     outcome = evaluation.outcome if evaluation is not None else Outcome.REJECTED
@@ -44,6 +45,7 @@ def scored(
         seconds=evaluation.seconds if evaluation is not None else 0.0,
         model=model,
         lessons=lessons,
+        rescored=rescored,
     )
 
 

@@ -60,6 +60,8 @@ class Progress:
     causes: Counter[str] = field(default_factory=Counter)
     proposed: Counter[str] = field(default_factory=Counter)
     placed: Counter[str] = field(default_factory=Counter)
+    repeats: int = 0  # evaluations of programs that had one
+    noise_sd: float = 0.0  # of one score in the first objective; 0 while none was found
     seed: Scored | None = None
     best: Scored | None = None
     stop_reason: str = ""
@@ -238,6 +240,11 @@ class Loop:
             cost_usd=spent.cost_usd + ended.cost_usd,
             elapsed_s=self.elapsed_s(),
         )
+        progress.best = self._decisions.search.best()
+        if known.rescored is not None:
+            progress.repeats += 1
+            progress.noise_sd = self._decisions.search.status().get("noise_sd", 0.0)
+            return
         progress.outcomes[known.outcome] += 1
         progress.proposed[known.operator] += 1
         progress.placed[known.operator] += placed
@@ -245,7 +252,6 @@ class Loop:
         cause = "gate" if stopped_at_gate else ended.cause
         if cause:
             progress.causes[cause] += 1
-        progress.best = self._decisions.search.best()
         if known.step == SEED_STEP:
             progress.seed = known
 
@@ -259,7 +265,13 @@ class Loop:
         for what, counts, happened, limit, is_fault in (
             (MODEL_ERROR, asked, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW, True),
             ("infrastructure", judged, known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW, True),
-            ("no new program", not ended.lessons, ended.program is None, self._widths.stall, False),
+            (
+                "no new program",
+                not ended.lessons and known.rescored is None,
+                ended.program is None,
+                self._widths.stall,
+                False,
+            ),
         ):
             if not counts:
                 continue
@@ -268,9 +280,9 @@ class Loop:
                 why = ended.detail or (ended.evaluation.feedback if ended.evaluation else "")
                 self.progress.gave_up = is_fault
                 self.stop(f"{limit} attempts in a row ended with {what}; the last: {why}")
-        lead = self._problem.objectives[0]
-        if known.valid and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):
-            self.stop(f"target reached: {lead.name} {ended.evaluation.metrics[lead.name]!r}")
+        lead, best = self._problem.objectives[0], self.progress.best
+        if best is not None and lead.reached(lead.gain(best.gains[0])):  # a gain of a gain is the value
+            self.stop(f"target reached: {lead.name} {lead.gain(best.gains[0])!r}")
 
     def _mean_attempt_usd(self) -> float | None:
         return self.progress.spent.cost_usd / self._asked if self._asked else None

@@ -147,6 +147,16 @@ class Problem:
         """Return one gain per objective, higher is better."""
         return tuple(objective.gain(metrics[objective.name]) for objective in self.objectives)
 
+    def known_gain(self) -> float | None:
+        """Return the best value from the literature of the first objective for these parameters, as a gain, or None."""
+        lead = self.objectives[0]
+        found = [
+            lead.gain(known.value)
+            for known in self.known_best
+            if known.objective == lead.name and all(self.params.get(n) == v for n, v in known.params.items())
+        ]
+        return max(found, default=None)
+
     def stage(self, name: str) -> Stage:
         """Return a stage by name, the sealed one included. Raises ProblemError with the nearest name."""
         every = (*self.stages, self.sealed) if self.sealed else self.stages

@@ -20,7 +20,7 @@ import numpy as np
 from evolve.arguments import above_zero, at_least
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.objective import dominates
-from evolve.domain.proposal import AUDIT, REPEATS, RESCORE, Choice, Placement
+from evolve.domain.proposal import AUDIT, RESCORE, Choice, Placement
 from evolve.errors import ConfigurationError
 from evolve.interfaces import Search
 from evolve.search.levels import Levels
@@ -80,6 +80,8 @@ class Trials:
         watch_share: share of the evaluations spent on judging the best program again while no noise was
             found; 0 for never.
         share: share of the evaluations spent on repeats on a noisy problem; 0 turns trials off.
+        elites: whether what would displace another program than the best is tried too. It costs about twice
+            as many repeats and finds no more; without it single scores decide on those places.
         held: programs on trial at once; beyond that the least promising is taken for no better.
         most: repeats that a challenger may have before it is taken for no better.
         margin: how far ahead a score must be to be worth a trial, in standard deviations of one score; what is
@@ -99,6 +101,7 @@ class Trials:
         first_repeats: int,
         watch_share: float,
         share: float,
+        elites: bool,
         held: int,
         most: int,
         margin: float,
@@ -116,6 +119,7 @@ class Trials:
             raise ConfigurationError("noise.share, noise.watch_share and noise.false_share must be below 1.")
         self._search = search
         self._first_repeats, self._watch_share, self._share = first_repeats, watch_share, share
+        self._elites = elites
         self._held, self._most, self._surprise = held, most, surprise
         self._margin, self._worth = margin, worth
         self._sealed, self._bar = sealed, known
@@ -250,7 +254,7 @@ class Trials:
         leader = self._leader
         if leader is not None and _leads(claim, leader):
             return leader
-        rival = self._search.rival(claim)
+        rival = self._search.rival(claim) if self._elites else None
         return rival if rival is not None and rival.violation == claim.violation else None
 
     def _is_surprising(self, scored: Scored) -> bool:
@@ -425,7 +429,9 @@ class Trials:
 
     def _is_unaudited(self, trial: _Trial, opponent: Scored) -> bool:
         steps = {trial.scored.step, opponent.step}
-        return trial.surprising and self._sealed and not steps <= self._audits.keys() and trial.looks < self._most * _LOOKS
+        return (
+            trial.surprising and self._sealed and not steps <= self._audits.keys() and trial.looks < self._most * _LOOKS
+        )
 
     def _is_contradicted(self, trial: _Trial, opponent: Scored) -> bool:
         if not self._sealed:

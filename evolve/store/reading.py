@@ -361,5 +361,7 @@ def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 
 def _last_of_search(evaluations: Sequence[Evaluation]) -> Evaluation | None:
-    """Return what the search was told: the sealed stage comes after it, and is not for it to know."""
-    return next((evaluation for evaluation in reversed(evaluations) if evaluation.stage != SEALED), None)
+    """Return what the search was told: the sealed stage comes after it, and is not for it to know, unless
+    the attempt was an audit and has no other."""
+    told = [evaluation for evaluation in evaluations if evaluation.stage != SEALED] or evaluations
+    return told[-1] if told else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.objective import Feature
-from evolve.domain.proposal import REPEATS, Choice, Placement
+from evolve.domain.proposal import REPEATS, Choice
 from evolve.interfaces import Search
 
 BEST, START = 1.0, 0.75
@@ -37,7 +37,9 @@ class World:
         """Do what a search asks for."""
         parent = choice.parent
         if choice.wants in REPEATS:
-            known = Scored(step, choice.island, (), choice.wants, Outcome.VALID, (self.score(parent),), (self.kind[parent],))
+            known = Scored(
+                step, choice.island, (), choice.wants, Outcome.VALID, (self.score(parent),), (self.kind[parent],)
+            )
             return replace(known, rescored=parent)
         left = (BEST - self.truth[parent]) / (BEST - START)
         step_size = float(self.rng.exponential())
