@@ -262,16 +262,11 @@ class Loop:
             self.stop(f"no model can be asked: {ended.detail}")
         asked = self._operators.asks_model(known.operator)
         judged = ended.evaluation is not None
+        made = not ended.lessons and known.rescored is None
         for what, counts, happened, limit, is_fault in (
             (MODEL_ERROR, asked, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW, True),
             ("infrastructure", judged, known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW, True),
-            (
-                "no new program",
-                not ended.lessons and known.rescored is None,
-                ended.program is None,
-                self._widths.stall,
-                False,
-            ),
+            ("no new program", made, ended.program is None, self._widths.stall, False),
         ):
             if not counts:
                 continue

@@ -159,6 +159,10 @@ class Trials:
             return self._hear(scored, scored.rescored)
         if not scored.valid:
             return self._search.tell(scored)
+        return self._receive(scored)
+
+    def _receive(self, scored: Scored) -> tuple[Placement, str]:
+        """Take in a new VALID program."""
         if not self._quarantined.isdisjoint(scored.parents):
             self._quarantined.add(scored.step)
             return Placement.NOT_PLACED, f"{QUARANTINED}: its parent is"
@@ -398,20 +402,18 @@ class Trials:
         if trial.failed:
             return _Verdict.CHEATED if trial.surprising else _Verdict.NO_BETTER
         ours, theirs = trial.measured, self._measured.get(opponent.step, Measured())
-        exhausted = ours.count >= self._most or trial.looks >= _LOOKS * self._most
-        if not self._noisy:
-            if ours.count:
-                return _Verdict.BETTER
-            return _Verdict.NO_BETTER if exhausted else _Verdict.OPEN
-        if not self._noise.known and self._noise.freedom < _CALIBRATION:
-            return _Verdict.NO_BETTER if exhausted else _Verdict.OPEN
-        if ours.count and theirs.count:
+        if ours.count and not self._noisy:
+            return _Verdict.BETTER  # the repeat agreed
+        if ours.count and theirs.count and self._noise.freedom >= _CALIBRATION:
             evidence, doubt, behind = self._compared(ours, theirs)
             if evidence >= trial.threshold:
                 return _Verdict.BETTER
             if doubt <= _GIVEN_UP:
                 return _Verdict.CHEATED if trial.surprising and behind else _Verdict.NO_BETTER
-        return _Verdict.NO_BETTER if exhausted else _Verdict.OPEN
+        return _Verdict.NO_BETTER if self._is_exhausted(trial) else _Verdict.OPEN
+
+    def _is_exhausted(self, trial: _Trial) -> bool:
+        return trial.measured.count >= self._most or trial.looks >= _LOOKS * self._most
 
     def _compared(self, ours: Measured, theirs: Measured) -> tuple[float, float, bool]:
         """Return the log evidence that we are better, that of being better by what is worth it, and whether
@@ -428,10 +430,8 @@ class Trials:
         return -math.inf, -math.inf, True
 
     def _is_unaudited(self, trial: _Trial, opponent: Scored) -> bool:
-        steps = {trial.scored.step, opponent.step}
-        return (
-            trial.surprising and self._sealed and not steps <= self._audits.keys() and trial.looks < self._most * _LOOKS
-        )
+        missing = not {trial.scored.step, opponent.step} <= self._audits.keys()
+        return trial.surprising and self._sealed and missing and not self._is_exhausted(trial)
 
     def _is_contradicted(self, trial: _Trial, opponent: Scored) -> bool:
         if not self._sealed:

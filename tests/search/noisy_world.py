@@ -37,10 +37,8 @@ class World:
         """Do what a search asks for."""
         parent = choice.parent
         if choice.wants in REPEATS:
-            known = Scored(
-                step, choice.island, (), choice.wants, Outcome.VALID, (self.score(parent),), (self.kind[parent],)
-            )
-            return replace(known, rescored=parent)
+            again = Scored(step, choice.island, (), choice.wants, Outcome.VALID, (self.score(parent),))
+            return replace(again, features=(self.kind[parent],), rescored=parent)
         left = (BEST - self.truth[parent]) / (BEST - START)
         step_size = float(self.rng.exponential())
         up = self.rng.random() < 0.1 + 0.2 * left
