@@ -62,6 +62,23 @@ class Ended:
         )
 
 
+def scored_attempt(problem: Problem, ended: Ended) -> Scored:
+    """Return what the search is told of an attempt."""
+    selected = ended.selected
+    return scored(
+        problem,
+        step=selected.step,
+        island=selected.choice.island,
+        operator=selected.operator,
+        program=ended.program,
+        evaluation=ended.evaluation,
+        cost_usd=ended.cost_usd,
+        model=selected.model,
+        lessons=selected.lessons,
+        rescored=selected.choice.parent if selected.operator in REPEATS else None,
+    )
+
+
 class Decisions:
     """Search, operators, lessons and memory of a run. Equal folds decide equally.
 
@@ -160,22 +177,10 @@ class Decisions:
     def tell(self, ended: Ended) -> tuple[Scored, Placement, str]:
         """Take in how an attempt ended; return what the search made of it."""
         selected, program = ended.selected, ended.program
-        is_repeat = selected.operator in REPEATS
-        known = scored(
-            self._problem,
-            step=selected.step,
-            island=selected.choice.island,
-            operator=selected.operator,
-            program=program,
-            evaluation=ended.evaluation,
-            cost_usd=ended.cost_usd,
-            model=selected.model,
-            lessons=selected.lessons,
-            rescored=selected.choice.parent if is_repeat else None,
-        )
+        known = scored_attempt(self._problem, ended)
         placement, cell = self.search.tell(known)
         self.told += 1
-        if is_repeat:
+        if known.rescored is not None:
             return known, placement, cell  # nobody's child: there is nothing to learn from but the score
         self.operators.observe(known, program)
         if self._lessons is not None:
