@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from evolve.domain.evaluation import Evaluation
+from evolve.domain.spread import Spread
 
 DEFAULT_STORE = "sqlite:///runs/evolve.db"
 
@@ -40,6 +41,17 @@ def evaluation_data(evaluation: Evaluation) -> dict[str, object]:
         "metrics": dict(evaluation.metrics),
         "feedback": evaluation.feedback,
         "seconds": evaluation.seconds,
+    }
+
+
+def spread_data(spread: Spread) -> dict[str, object]:
+    """Return mean, deviation and 95 % interval of repeated measurements; no interval for a single one."""
+    known = spread.count > 1
+    return {
+        "mean": spread.mean,
+        "evaluations": spread.count,
+        "sd": spread.sd if known else None,
+        "interval": [spread.mean - spread.half_width, spread.mean + spread.half_width] if known else None,
     }
 
 

@@ -278,8 +278,8 @@ class _Session:
         run, progress = self._lease.run, self._loop.progress
         best_step = progress.best.step if progress.best is not None else SEED_STEP
         told = {
-            name: await self._journal.call(lambda store, step=step: last_in_search(store, run, step))  # type: ignore[misc]
-            for name, step in {"best": best_step, "seed": SEED_STEP}.items()
+            "best": await self._journal.call(lambda store: last_in_search(store, run, best_step)),
+            "seed": await self._journal.call(lambda store: last_in_search(store, run, SEED_STEP)),
         }
         if progress.noise_sd and progress.best is not None:
             told["best"] = _as_measured(self._parts.problem, told["best"], progress.best.gains)
