@@ -61,9 +61,10 @@ class RunView:
             if loop.progress.stop_reason == INTERRUPTED:
                 self._console.print(_keys(loop), highlight=False, soft_wrap=True)
             progress = loop.progress
+            spent = progress.spent
+            judged = f"{spent.evaluations} evaluations ({self._rate(spent):.1f}/s, {progress.repeats} again)"
             self._console.print(
-                f"{progress.spent.elapsed_s:.0f} s  {progress.spent.evaluations} evaluations "
-                f"({self._rate(progress.spent):.1f}/s, {progress.repeats} again)  best {self._best_line(progress)}  {_counts(progress.outcomes)}",
+                f"{spent.elapsed_s:.0f} s  {judged}  best {self._best_line(progress)}  {_counts(progress.outcomes)}",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -85,9 +85,8 @@ def best(run: str, out: Path | None, patch: bool, store: str, json_: bool) -> No
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             (out / path).write_bytes(text.encode("utf-8", "surrogatepass"))
     if json_:
-        click.echo(
-            as_json({"run": run, "step": step, "files": files, **evaluation_data(evaluation), "measured": measured})
-        )
+        told = {**evaluation_data(evaluation), "measured": measured}
+        click.echo(as_json({"run": run, "step": step, "files": files, **told}))
     elif patch:
         click.echo(program_diff(seed, files), nl=False)
     elif out is not None:
