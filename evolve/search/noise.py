@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 _NEAR_ENOUGH = 3
 """Degrees of freedom below which a pooled deviation says nothing."""
 _CLEARLY = 3.0
 """Nats by which the relative model must fit better; the likelihoods are of equal size, so this is odds of 20."""
-_NORMAL = NormalDist()
 
 
 @dataclass(slots=True)
@@ -103,8 +101,8 @@ def log_evidence(difference: float, variance: float, scale: float) -> float:
 
 def _log_normal_cdf(z: float) -> float:
     if z > -30:
-        return math.log(max(_NORMAL.cdf(z), 1e-300))
-    return -0.5 * z * z - math.log(-z * math.sqrt(2 * math.pi))
+        return math.log(math.erfc(-z / math.sqrt(2)) / 2)
+    return -0.5 * z * z - math.log(-z * math.sqrt(2 * math.pi)) - 1 / (z * z)  # beyond what erfc can tell from 0
 
 
 def log_doubt(difference: float, variance: float, worth: float) -> float:

@@ -79,7 +79,8 @@ class Trials:
         first_repeats: times that the seed is judged again to see whether scores are noisy.
         watch_share: share of the evaluations spent on judging the best program again while no noise was
             found; 0 for never.
-        share: share of the evaluations spent on repeats on a noisy problem; 0 turns trials off.
+        share: share of the evaluations spent on repeats on a noisy problem, at most half of them on places
+            other than the best; 0 turns trials off.
         elites: whether what would displace another program than the best is tried too. It costs about twice
             as many repeats and finds no more; without it single scores decide on those places.
         held: programs on trial at once; beyond that the least promising is taken for no better.
@@ -185,6 +186,8 @@ class Trials:
     def correct(self, scored: Scored) -> None:
         """Hand it on to the search."""
         self._search.correct(scored)
+        if self._leader is not None and self._leader.step == scored.step:
+            self._leader = scored
 
     def best(self) -> Scored | None:
         """Return the best program by what was measured; on a noisy problem that is never one lucky score,
@@ -223,12 +226,17 @@ class Trials:
             return audits
         if not self._noisy:
             return self._wants_to_know(self._seed, self._leader)
-        if self._repeats >= self._share * self._judged:
-            return []
         if self._noise.freedom < _CALIBRATION and self._repeats < _LOOKS * _CALIBRATION:
             return [(self._seed.step, RESCORE)]
         promising = sorted(self._trials.values(), key=self._promise, reverse=True)
-        return list(dict.fromkeys(want for trial in promising for want in self._wants_of(trial)))
+        wanted = [want for trial in promising if self._may_repeat(trial) for want in self._wants_of(trial)]
+        return list(dict.fromkeys(wanted))
+
+    def _may_repeat(self, trial: _Trial) -> bool:
+        """Whether the share of repeats is not used up; half of it is kept for those who would be the best."""
+        leader = self._leader
+        share = self._share if leader is not None and _leads(trial.claim, leader) else self._share / 2
+        return self._repeats < share * self._judged
 
     def _wants_to_know(self, seed: Scored, leader: Scored) -> list[tuple[int, str]]:
         if self._repeats < self._first_repeats:
@@ -350,10 +358,7 @@ class Trials:
         opponents = [self._opponent(trial.claim) for trial in self._trials.values()]
         for known in (self._leader, self._seed, *opponents):
             if known is not None and known.step == step:
-                corrected = replace(known, gains=mean)
-                self._search.correct(corrected)
-                if self._leader is not None and self._leader.step == step:
-                    self._leader = corrected
+                self.correct(replace(known, gains=mean))
                 return
 
     # ── verdicts ──────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from evolve.domain.objective import Feature, dominates
 from evolve.domain.proposal import Choice, Placement
 from evolve.errors import SeedNotValid
 from evolve.interfaces import Search
+from evolve.search.controls import Control
 from evolve.search.islands import IslandSearch
 from evolve.search.parents import RankedParents
 
@@ -44,9 +46,17 @@ def small_islands() -> Search:
     )
 
 
+def on_trial() -> Search:
+    """Return a search that takes every score as it comes, behind trials that are off."""
+    path = PRESETS.parent / "noise" / "off.yaml"
+    search: Search = instantiate(OmegaConf.load(path), _partial_=True)(search=small_islands())
+    return search
+
+
 SEARCHES: dict[str, Callable[[], Search]] = {
     **{path.stem: preset(path) for path in sorted(PRESETS.glob("*.yaml"))},
     "small_islands": small_islands,
+    "behind_trials_that_are_off": on_trial,
 }
 
 
@@ -207,6 +217,35 @@ def test_front_is_the_non_dominated_set_best_first(make: Callable[[], Search]) -
     expected = {scored.gains for scored in told if not any(dominates(other.gains, scored.gains) for other in told)}
     assert [program.gains for program in front] == sorted(expected, reverse=True)
     assert front[0] == search.best()
+
+
+def test_a_rival_is_whom_a_program_would_displace(make: Callable[[], Search]) -> None:
+    search, displaced = make(), 0
+    search.tell(seed())
+    for _, scored in live_run(make()):
+        before = state(search)
+        rival = search.rival(scored) if scored.valid else None
+        assert state(search) == before, "asking changed something"
+        placement, _ = search.tell(scored)
+        if rival is not None:
+            displaced += 1
+            assert placement is Placement.IMPROVED
+            assert rival.step != scored.step and not dominates(rival.gains, scored.gains)
+    assert displaced or isinstance(search, Control)
+
+
+def test_corrected_gains_are_those_of_the_best(make: Callable[[], Search]) -> None:
+    search = make()
+    for _ in live_run(search):
+        pass
+    best = search.best()
+    assert best is not None
+    higher = replace(best, gains=(best.gains[0] + 5, best.gains[1] + 5))
+    search.correct(higher)
+    assert search.best() == higher and list(search.front()) == [higher]
+    before = state(search)
+    search.correct(replace(higher, step=10_000, gains=(99.0, 99.0)))
+    assert state(search) == before, "a program that was never told was taken in"
 
 
 def test_a_place_has_a_cell_and_no_place_has_none(make: Callable[[], Search]) -> None:
