@@ -81,8 +81,8 @@ class Trials:
             found; 0 for never.
         share: share of the evaluations spent on repeats on a noisy problem, at most half of them on places
             other than the best; 0 turns trials off.
-        elites: whether what would displace another program than the best is tried too. It costs about twice
-            as many repeats and finds no more; without it single scores decide on those places.
+        elites: whether what would displace another program than the best is tried too. Without it single
+            scores decide on those places.
         held: programs on trial at once; beyond that the least promising is taken for no better.
         most: repeats that a challenger may have before it is taken for no better.
         margin: how far ahead a score must be to be worth a trial, in standard deviations of one score; what is
