@@ -187,6 +187,12 @@ class Archive(Protocol):
     def add(self, scored: Scored) -> tuple[Placement, str]:
         """Offer a VALID program; return what became of it and the name of its cell (``""`` without a place)."""
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the member whose place a VALID program would take if it were offered now, or None."""
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that a member's gains are known better now; it keeps its place. Others are ignored."""
+
     def elites(self) -> Sequence[Scored]:
         """Return its members in a stable order; a program that holds several cells comes once."""
 
@@ -211,9 +217,18 @@ class Search(Protocol):
     def tell(self, scored: Scored) -> tuple[Placement, str]:
         """Learn how an attempt ended (failures too); return its placement and cell.
 
+        Without a place the cell is empty, or says in words what else became of a program on trial.
         Only ``search.trials`` learns from programs that were judged again (``Scored.rescored``); it
         stands before every other search, which is never told of them.
         """
+
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the program whose place a VALID one would take if it were told now, or None: it would take
+        an empty place, or none. Changes nothing."""
+
+    def correct(self, scored: Scored) -> None:
+        """Learn that the gains of a program that was told are known better now. Nothing else of it changed,
+        and it keeps its places; what is not kept any more is ignored."""
 
     def best(self) -> Scored | None:
         """Return the best VALID program by the objectives in order, or None."""

@@ -16,10 +16,11 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from evolve.controller.announcement import Contender
 from evolve.controller.budget import Budget, Spent
 from evolve.controller.estimate import Estimate
 from evolve.controller.loop import PAUSED, STOPPED, Loop, Progress
-from evolve.controller.run import INTERRUPTED, Contender, Result
+from evolve.controller.run import INTERRUPTED, Result
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.objective import Objective
 from evolve.domain.problem import Problem
@@ -64,9 +65,10 @@ class RunView:
             if loop.progress.stop_reason in _STOPPING:
                 self._console.print(_keys(loop), highlight=False, soft_wrap=True)
             progress = loop.progress
+            spent = progress.spent
+            judged = f"{spent.evaluations} evaluations ({self._rate(spent):.1f}/s, {progress.repeats} again)"
             self._console.print(
-                f"{progress.spent.wall_s:.0f} s  {progress.spent.evaluations} evaluations "
-                f"({self._rate(progress.spent):.1f}/s)  best {self._best_line(progress)}  {_counts(progress.outcomes)}",
+                f"{spent.wall_s:.0f} s  {judged}  best {self._best_line(progress)}  {_counts(progress.outcomes)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -90,6 +92,8 @@ class RunView:
         grid.add_column()
         grid.add_row("best", self._best_line(progress))
         grid.add_row("judged", f"{progress.spent.evaluations}  ({self._rate(progress.spent):.1f}/s)")
+        if progress.repeats:
+            grid.add_row("judged again", _noise_line(self._problem, progress))
         grid.add_row("outcomes", _counts(progress.outcomes))
         grid.add_row("rejected", _counts(progress.causes) or "none")
         grid.add_row("placed", _shares(progress.placed, progress.proposed))
@@ -138,6 +142,8 @@ def closing_page(console: Console, problem: Problem, budget: Budget, result: Res
     console.print(score_table(problem, result))
     for found in (stage for stage in result.stages if stage.rho is not None):
         console.print(found.in_words(), highlight=False, markup=False, soft_wrap=True)
+    for line in confidence_lines(problem, result):
+        console.print(line, highlight=False, soft_wrap=True)
     for known in problem.known_best:
         if all(problem.params.get(name) == value for name, value in known.params.items()):
             console.print(
@@ -155,11 +161,37 @@ def _achieved(problem: Problem, result: Result) -> list[str]:
     spent, progress = result.progress.spent, result.progress
     money = f", ${spent.cost_usd:.4f} for {spent.calls} model calls of {spent.tokens} tokens" if spent.calls else ""
     rate = spent.evaluations / spent.wall_s if spent.wall_s else 0.0
-    judged = f"{spent.evaluations} judged ({rate:.1f}/s){money}"
+    again = f", {progress.repeats} of them again" if progress.repeats else ""
+    judged = f"{spent.evaluations} judged{again} ({rate:.1f}/s){money}"
     took = f"{spent.proposals} attempts in {_duration(spent.wall_s)}, {judged}: "
     causes = f"  (rejected: {_counts(progress.causes)})" if progress.causes else ""
     lines.append(took + _counts(progress.outcomes) + causes)
     return [*lines, f"Prompts were {_squeezed(progress)}."] if progress.squeezed else lines
+
+
+def confidence_lines(problem: Problem, result: Result) -> list[str]:
+    """Say how far the announced values are to be trusted: intervals, and the gap to the scores of the search."""
+    lines = []
+    for objective in problem.objectives:
+        for contender in (*result.sealed, *result.confirmed):
+            spread = contender.spread(objective.name)
+            if spread is not None and spread.count > 1:
+                where = "sealed" if result.sealed else "judged again"
+                lines.append(
+                    f"{contender.name}: {objective.name} ({where}) {spread.mean:.6g} ± {spread.half_width:.2g} "
+                    f"(95 %, {spread.count} evaluations)"
+                )
+        gaps = {c.name: gap for c in result.sealed if (gap := c.gap(objective.name)) is not None}
+        if gaps:
+            shown = ", ".join(f"{name} {gap:+.4g}" for name, gap in gaps.items())
+            lines.append(f"{objective.name}, sealed less search: {shown}")
+    return lines
+
+
+def _noise_line(problem: Problem, progress: Progress) -> str:
+    if not progress.noise_sd:
+        return f"{progress.repeats}; no noise found"
+    return f"{progress.repeats}; one score of {problem.objectives[0].name} is good to ± {progress.noise_sd:.2g} (1 sd)"
 
 
 def _next_steps(console: Console, result: Result, budget: Budget) -> None:

@@ -402,8 +402,12 @@ def _per_slot(
 
 
 def build_search(config: Config, problem: Problem) -> Search:
-    """Return the search of a configuration."""
-    return cast(Search, _make(config["search"], "search", features=problem.features))
+    """Return the search of a configuration, behind what tells noise from progress."""
+    inner = cast(Search, _make(config["search"], "search", features=problem.features))
+    if "noise" not in config:  # a run of a version that took every score as it came
+        return inner
+    extra = {"search": inner, "sealed": problem.sealed is not None, "known": problem.known_gain()}
+    return cast(Search, _make(config["noise"], "noise", **extra))
 
 
 def build_rules(config: Config, problem: Problem) -> Rules:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from evolve import wiring
 from evolve.cli.options import as_json, json_option, say
+from evolve.cli.repeatability import Repeated, disagreements, noise_line, noise_rows, repeat_seed
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import Problem, Stage, complete_program
 from evolve.errors import ConfigurationError, nearest
@@ -66,13 +67,28 @@ def eval_(
 @click.argument("problem")
 @click.option("--redteam", is_flag=True, help="Run a suite of hostile programs against it instead.")
 @click.option("--only", metavar="PATTERN", help="With --redteam: only attacks of this name, e.g. `reach/*`.")
+@click.option(
+    "--repeats",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=2),
+    help="Times the seed is scored on each stage to measure noise; fewer if three are equal.",
+)
 @param_option
 @set_option
 @json_option
 def check(
-    problem: str, redteam: bool, only: str | None, params: tuple[str, ...], overrides: tuple[str, ...], json_: bool
+    problem: str,
+    redteam: bool,
+    only: str | None,
+    repeats: int,
+    params: tuple[str, ...],
+    overrides: tuple[str, ...],
+    json_: bool,
 ) -> None:
-    """Load PROBLEM, score its seed twice, its baselines, and its exploits (which must not score).
+    """Load PROBLEM, score its seed several times, its baselines, and its exploits (which must not score).
+
+    Of each objective it says how noisy it is, and what difference one evaluation can show.
 
     With --redteam, run hostile programs against its judge and the sandbox, the problem's own exploits
     among them, and say of each how it ended; exit code 0 if all were contained.
@@ -82,17 +98,32 @@ def check(
         raise ConfigurationError("--only chooses attacks: it needs --redteam.")
     if redteam:
         sys.exit(_redteam(loaded, overrides, only or "*", json_))
-    work = _check_work(loaded)
-    executor = _executor(loaded, overrides)
-    judged = asyncio.run(_judge_all(loaded, executor, [(item.files, item.stage) for item in work]))
+    config = _configured(loaded, overrides)
+    repeated = asyncio.run(repeat_seed(loaded, config, repeats))
+    others = _check_work(loaded)
+    executor = wiring.build_executor(config, loaded)
+    found = asyncio.run(_judge_all(loaded, executor, [(item.files, item.stage) for item in others])) if others else []
+    work = [*_seed_work(loaded, repeated), *others]
+    judged = [*(verdict for stage in repeated for verdict in stage.verdicts), *found]
+    noise = noise_rows(loaded, repeated)
     rows = [{**_row(loaded, item.name, e), "stage": item.stage.name} for item, e in zip(work, judged, strict=True)]
-    findings = _findings(loaded, work, judged)
+    findings = [*_findings(work, judged), *disagreements(noise)]
     if json_:
         click.echo(
-            as_json({"problem": loaded.name, "judge_hash": loaded.judge_hash(), "programs": rows, "findings": findings})
+            as_json(
+                {
+                    "problem": loaded.name,
+                    "judge_hash": loaded.judge_hash(),
+                    "programs": rows,
+                    "noise": noise,
+                    "findings": findings,
+                }
+            )
         )
     else:
         _print_rows(rows, json_=False)
+        for row in noise:
+            click.echo(noise_line(row))
         for line in findings or ["Everything is in order."]:
             click.echo(line)
     sys.exit(1 if findings else 0)
@@ -124,38 +155,32 @@ class _Work:
     stage: Stage
 
 
+def _seed_work(problem: Problem, repeated: Sequence[Repeated]) -> list[_Work]:
+    files = problem.seed().files
+    turns = ("first", "again")
+    return [
+        _Work(f"seed ({turns[number] if number < len(turns) else number + 1})", "seed", files, stage.stage)
+        for stage in repeated
+        for number in range(len(stage.verdicts))
+    ]
+
+
 def _check_work(problem: Problem) -> list[_Work]:
-    stages = (*problem.stages, problem.sealed) if problem.sealed else problem.stages
-    seed = problem.seed().files
-    work = [_Work(f"seed ({turn})", "seed", seed, stage) for stage in stages for turn in ("first", "again")]
     last = problem.stages[-1]
-    work += [_Work(f"baseline {name}", "baseline", files, last) for name, files in problem.baselines().items()]
+    work = [_Work(f"baseline {name}", "baseline", files, last) for name, files in problem.baselines().items()]
     work += [_Work(f"exploit {name}", "exploit", files, last) for name, files in problem.exploits().items()]
     return work
 
 
-def _findings(problem: Problem, work: Sequence[_Work], judged: Sequence[Evaluation]) -> list[str]:
+def _findings(work: Sequence[_Work], judged: Sequence[Evaluation]) -> list[str]:
     findings = []
-    seeds: dict[str, Evaluation] = {}
     for item, evaluation in zip(work, judged, strict=True):
         valid = evaluation.outcome is Outcome.VALID
         if item.kind == "exploit" and valid:
             findings.append(f"{item.name} scored: the judge can be fooled this way.")
         if item.kind != "exploit" and not valid:
             findings.append(f"{item.name} ended {evaluation.outcome} at stage {item.stage.name}: {evaluation.feedback}")
-        if item.kind == "seed":
-            first = seeds.setdefault(item.stage.name, evaluation)
-            findings += _noise(problem, item.stage.name, first, evaluation)
     return findings
-
-
-def _noise(problem: Problem, stage: str, first: Evaluation, again: Evaluation) -> list[str]:
-    noisy = []
-    for name in (objective.name for objective in problem.objectives):
-        one, two = first.metrics.get(name), again.metrics.get(name)
-        if one is not None and two is not None and one != two:
-            noisy.append(f"{name} is noisy at stage {stage}: the same seed scored {one!r} and {two!r}.")
-    return noisy
 
 
 # ── hostile programs ──────────────────────────────────────────────────────────────────────────

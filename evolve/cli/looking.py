@@ -16,8 +16,19 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 from evolve import wiring
-from evolve.cli.options import agreement_data, as_json, evaluation_data, json_option, run_argument, store_option
+from evolve.cli.options import (
+    agreement_data,
+    as_json,
+    evaluation_data,
+    json_option,
+    run_argument,
+    say,
+    spread_data,
+    store_option,
+)
 from evolve.cli.orders import order_rows, rules_in_force, selectable
+from evolve.controller.announcement import last_in_search
+from evolve.controller.measurements import best_on_record, measurements
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.proposal import Attempt
@@ -77,6 +88,7 @@ def best(run: str, out: Path | None, patch: bool, store: str, json_: bool) -> No
     info = wiring.find_run(store, run)
     with opened_store(store) as opened:
         step, evaluation = _best(opened, info)
+        measured = _measured(opened, info, step)
         files = opened.program(run, step).files
         seed = opened.program(run, 0).files
     if out is not None:
@@ -84,7 +96,8 @@ def best(run: str, out: Path | None, patch: bool, store: str, json_: bool) -> No
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             (out / path).write_bytes(text.encode("utf-8", "surrogatepass"))
     if json_:
-        click.echo(as_json({"run": run, "step": step, "files": files, **evaluation_data(evaluation)}))
+        told = {**evaluation_data(evaluation), "measured": measured}
+        click.echo(as_json({"run": run, "step": step, "files": files, **told}))
     elif patch:
         click.echo(program_diff(seed, files), nl=False)
     elif out is not None:
@@ -92,6 +105,8 @@ def best(run: str, out: Path | None, patch: bool, store: str, json_: bool) -> No
     else:
         for path, text in files.items():
             click.echo(text if len(files) == 1 else f"==> {path} <==\n{text}")
+        for line in _measured_lines(measured):
+            say(line)
 
 
 @click.command()
@@ -147,11 +162,19 @@ def _run_row(info: RunInfo) -> dict[str, object]:
 
 
 def _best(store: Store, info: RunInfo) -> tuple[int, Evaluation]:
-    """Return the champion's step and evaluation: the best gains in order of objectives, the earliest of equals;
-    under the rules that orders made."""
+    """Return the champion's step and its own evaluation, as the run's search has it under the rules that orders made.
+
+    Of a run that took every score as it came: the best gains in order of objectives, the earliest of equals.
+    """
     problem = wiring.problem_of(info)
+    rules = rules_in_force(store, info, problem)
+    if "noise" in info.config:
+        found = best_on_record(problem, wiring.build_search(info.config, problem), store.history(info.id), rules)
+        if found is None:
+            raise StoreError(f"Run {info.id!r} has no valid program on record.")
+        return found, last_in_search(store, info.id, found)
     leader: tuple[tuple[float, ...], int] | None = None
-    for program in selectable(store, info, problem, rules_in_force(store, info, problem)):
+    for program in selectable(store, info, problem, rules):
         key = (program.gains, -program.step)
         if leader is None or key > leader:
             leader = key
@@ -159,6 +182,21 @@ def _best(store: Store, info: RunInfo) -> tuple[int, Evaluation]:
         raise StoreError(f"Run {info.id!r} has no valid program on record.")
     step = -leader[1]
     return step, [e for e in store.evaluations(info.id, step) if e.stage != SEALED][-1]
+
+
+def _measured(store: Store, info: RunInfo, step: int) -> dict[str, Any]:
+    """Return mean and interval of a program's objectives, where it was judged again."""
+    spreads = measurements(store, info.id, step).spreads(wiring.problem_of(info))
+    return {name: spread_data(spread) for name, spread in spreads.items()}
+
+
+def _measured_lines(measured: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for name, told in measured.items():
+        interval = told["interval"]
+        width = f" ± {(interval[1] - interval[0]) / 2:.2g} (95 %)" if interval else ""
+        lines.append(f"{name} when judged again: {told['mean']:.6g}{width}, {told['evaluations']} evaluations")
+    return lines
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -183,7 +221,7 @@ def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
     sealed = [event.data for _, event in store.events(info.id) if event.kind == "sealed"]
     return {
         **_run_row(info),
-        "best": {"step": step, **evaluation_data(evaluation)},
+        "best": {"step": step, **evaluation_data(evaluation), "measured": _measured(store, info, step)},
         "outcomes": dict(outcomes),
         "causes": dict(causes),
         "objectives": [objective.name for objective in problem.objectives],
@@ -227,6 +265,7 @@ def _program_data(store: Store, info: RunInfo, step: int) -> dict[str, object]:
         "evaluations": [
             {**evaluation_data(e), "artifacts": dict(e.artifacts)} for e in store.evaluations(info.id, step)
         ],
+        "measured": _measured(store, info, step),
         "diff_to_parent": program_diff(parent, program.files),
         "files": dict(program.files),
         "calls": _calls(store, info, step),
@@ -327,6 +366,8 @@ def _print_run(data: Mapping[str, Any]) -> None:
     console.print()
     metrics = [{"metric": name, "best": f"{value:.6g}"} for name, value in data["best"]["metrics"].items()]
     console.print(table_of(metrics, ("metric", "best")))
+    for line in _measured_lines(data["best"]["measured"]):
+        console.print(line, highlight=False)
     console.print(data["best"]["feedback"], highlight=False, markup=False, soft_wrap=True)
     console.print()
     if data["sealed"]:
@@ -362,6 +403,8 @@ def _print_program(data: Mapping[str, Any]) -> None:
     rows = [{**e, "seconds": f"{e['seconds']:.3g}", "metrics": _in_lines(e["metrics"])} for e in data["evaluations"]]
     console.print()
     console.print(table_of(rows, ("stage", "outcome", "seconds", "metrics", "feedback")))
+    for line in _measured_lines(data["measured"]):
+        console.print(line, highlight=False)
     console.print()
     _print_calls(console, data["calls"])
     text = data["diff_to_parent"]
@@ -374,8 +417,10 @@ def _print_program(data: Mapping[str, Any]) -> None:
 
 def _print_barren(data: Mapping[str, Any]) -> None:
     console = Console()
-    names = ("run", "step", "operator", "parent", "outcome", "cause", "detail", "cost_usd")
+    names = ("run", "step", "operator", "parent", "outcome", "cause", "detail", "cell", "cost_usd")
     console.print(facts_table({name: data[name] for name in names}))
+    if data["metrics"]:
+        console.print(_in_lines(data["metrics"]), highlight=False)
     for lesson in data["lessons"]:
         console.print(f"{lesson['kind']}: {lesson['text']}", highlight=False, markup=False)
     console.print()

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from evolve.domain.evaluation import Evaluation
+from evolve.domain.spread import Spread
 from evolve.evaluation.agreement import Agreement
 
 DEFAULT_STORE = "sqlite:///runs/evolve.db"
@@ -49,6 +50,17 @@ def evaluation_data(evaluation: Evaluation) -> dict[str, object]:
 def agreement_data(found: Agreement) -> dict[str, object]:
     """Return how a stage ranks programs beside the last one."""
     return {**asdict(found), "is_low": found.is_low, "in_words": found.in_words()}
+
+
+def spread_data(spread: Spread) -> dict[str, object]:
+    """Return mean, deviation and 95 % interval of repeated measurements; no interval for a single one."""
+    known = spread.count > 1
+    return {
+        "mean": spread.mean,
+        "evaluations": spread.count,
+        "sd": spread.sd if known else None,
+        "interval": [spread.mean - spread.half_width, spread.mean + spread.half_width] if known else None,
+    }
 
 
 def _plain(value: Any) -> object:

@@ -13,13 +13,23 @@ import click
 from rich.console import Console
 
 from evolve import wiring
-from evolve.cli.options import agreement_data, as_json, evaluation_data, json_option, run_argument, say, store_option
+from evolve.cli.options import (
+    agreement_data,
+    as_json,
+    evaluation_data,
+    json_option,
+    run_argument,
+    say,
+    spread_data,
+    store_option,
+)
 from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.fork import fork
 from evolve.controller.loop import Loop
 from evolve.controller.replay import Difference, Replay
 from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
+from evolve.domain.problem import Problem
 from evolve.domain.program import Program
 from evolve.errors import ConfigurationError, LeaseLost, StoreError
 from evolve.interfaces import RunInfo
@@ -170,7 +180,7 @@ def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> Non
     result = _to_end(_Watched(parts, run, quiet or json_), begin)
     best = _program(parts, result)
     if json_:
-        click.echo(as_json(_result_data(result)))
+        click.echo(as_json(_result_data(parts, result)))
     else:
         closing_page(Console(), parts.problem, parts.budget, result, best.files)
     sys.exit(0 if result.status != "failed" else 1)
@@ -223,7 +233,7 @@ def _program(parts: Parts, result: Result) -> Program:
         store.close()
 
 
-def _result_data(result: Result) -> dict[str, object]:
+def _result_data(parts: Parts, result: Result) -> dict[str, object]:
     return {
         "run": result.run,
         "status": result.status,
@@ -232,7 +242,22 @@ def _result_data(result: Result) -> dict[str, object]:
         "seed": evaluation_data(result.seed),
         "stages": [agreement_data(found) for found in result.stages],
         "sealed": {contender.name: evaluation_data(contender.evaluation) for contender in result.sealed},
+        "confidence": _confidence(parts.problem, result),
+        "repeats": result.progress.repeats,
+        "noise_sd": result.progress.noise_sd,
     }
+
+
+def _confidence(problem: Problem, result: Result) -> dict[str, object]:
+    """Return, by contender and objective, mean, interval, number of evaluations, and the gap to the search's score."""
+    told: dict[str, object] = {}
+    for contender in (*result.sealed, *result.confirmed):
+        told[contender.name] = {
+            objective.name: {**spread_data(spread), "above_search": contender.gap(objective.name)}
+            for objective in problem.objectives
+            if (spread := contender.spread(objective.name)) is not None
+        }
+    return told
 
 
 def _refuse_changed_judge(parts: Parts, info: RunInfo) -> None:

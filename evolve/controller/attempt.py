@@ -13,8 +13,9 @@ from evolve.controller.recorded_model import CallOnRecord, RecordedModel
 from evolve.controller.standards import Standards
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.problem import SEALED
 from evolve.domain.program import Program, fingerprint
-from evolve.domain.proposal import NO_USAGE, Applied, Evaluated, Learned, Lesson, Selected, Unfinished
+from evolve.domain.proposal import NO_USAGE, REPEATS, Applied, Evaluated, Learned, Lesson, Selected, Unfinished
 from evolve.errors import EvolveError, ModelError, ProposalRejected
 from evolve.evaluation.cascade import Cascade, Standard
 from evolve.interfaces import Draft, LanguageModel
@@ -97,11 +98,15 @@ class Attempts:
 
     def start(self, selected: Selected) -> Coroutine[Any, Any, Ended]:
         """Return the work of a new attempt. What needs no model is proposed before this returns."""
+        if selected.operator in REPEATS:
+            return self._repeat(selected, ())
         return self._work(selected, self._prepare(selected, ()), self._best())
 
     def resume(self, item: Unfinished, on_record: OnRecord) -> Coroutine[Any, Any, Ended]:
         """Return the rest of an attempt that was cut off. To be called when as much was told as when it was chosen."""
         selected = item.selected
+        if selected.operator in REPEATS:
+            return self._repeat(selected, item.evaluations)
         if item.program is None:
             return self._work(selected, self._prepare(selected, on_record), self._best())
         self.know(selected.step, item.program.fingerprint, item.program.detail.get(MARK))
@@ -111,6 +116,15 @@ class Attempts:
     def _best(self) -> Standard:
         """Return what an attempt that is chosen now will be measured by, whenever it is judged."""
         return self._standards.of(self._decisions.search.best())
+
+    async def _repeat(self, selected: Selected, done: Sequence[Evaluation]) -> Ended:
+        """Judge a program that is on record once more; the verdict is recorded under this attempt."""
+        if done:
+            return self._ended(selected, judged=done)
+        files, stage = self._decisions.repeat(selected)
+        evaluation = await self._cascade.judge(files, stage)
+        self._journal.post(Evaluated(selected.step, evaluation))
+        return self._ended(selected, judged=[evaluation])
 
     def _prepare(self, selected: Selected, on_record: OnRecord) -> Prepared:
         operator = self._decisions.operator(selected)
@@ -218,5 +232,5 @@ class Attempts:
             model.usage() if model is not None else NO_USAGE,
             lessons,
             fatal,
-            evaluation_s=math.fsum(evaluation.seconds for evaluation in judged),
+            evaluation_s=math.fsum(evaluation.seconds for evaluation in judged if evaluation.stage != SEALED),
         )

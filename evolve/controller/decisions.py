@@ -13,9 +13,20 @@ from evolve.controller.memory import Memory
 from evolve.controller.steering import Steering, Taken, rules_after
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
-from evolve.domain.problem import Problem
+from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
-from evolve.domain.proposal import NO_USAGE, Attempt, Choice, Lesson, LessonKind, Placement, Selected, Usage
+from evolve.domain.proposal import (
+    AUDIT,
+    NO_USAGE,
+    REPEATS,
+    Attempt,
+    Choice,
+    Lesson,
+    LessonKind,
+    Placement,
+    Selected,
+    Usage,
+)
 from evolve.domain.rules import Lens, Rules
 from evolve.domain.steering import INJECT
 from evolve.errors import ConfigurationError
@@ -82,6 +93,7 @@ def scored_of(problem: Problem, ended: Ended) -> Scored:
         cost_usd=ended.usage.cost_usd,
         model=selected.model,
         lessons=selected.lessons,
+        rescored=selected.choice.parent if selected.operator in REPEATS else None,
     )
 
 
@@ -167,7 +179,10 @@ class Decisions:
         if self.steering.injects(step):
             return Selected(step, self._choice_of_best(), INJECT, self.told)
         rng = step_rng(self._seed, step, CHOOSING)
-        choice = self.steering.chosen(self.search.ask(rng), rng, self.lens)
+        choice = self.search.ask(rng)
+        if choice.wants in REPEATS:
+            return Selected(step, choice, choice.wants, self.told)
+        choice = self.steering.chosen(choice, rng, self.lens)
         due = self._lessons.due(step) if self._lessons is not None else None
         if due is not None:
             arm = self.operators.arm(_DRAWN_BY[due], rng)
@@ -202,6 +217,11 @@ class Decisions:
 
     def _failures(self, parent: int) -> Sequence[Failure]:
         return self._memory.failures(parent) if self._memory is not None else ()
+
+    def repeat(self, selected: Selected) -> tuple[Mapping[str, str], Stage]:
+        """Return the files that an attempt of REPEATS judges again, and the stage to do it on."""
+        sealed = self._problem.sealed if selected.operator == AUDIT else None
+        return self._exhibits.files(selected.choice.parent), sealed or self._problem.stages[-1]
 
     def operator(self, selected: Selected) -> Operator:
         """Return the operator of an attempt."""
@@ -249,6 +269,9 @@ class Decisions:
         if self.rules.weights is not None and (best := self.search.best()) and best.step == known.step:
             self._champion = known  # its record may not be written yet
         self.steering.forget(known.step)
+        self.told += 1
+        if known.rescored is not None:
+            return known, placement, cell  # nobody's child: there is nothing to learn from but the score
         self.operators.observe(known, program)
         if self._lessons is not None:
             self._lessons.learn(ended.lessons)
@@ -263,7 +286,6 @@ class Decisions:
                 cause=ended.cause,
                 detail=ended.detail,
             )
-        self.told += 1
         return known, placement, cell
 
     def _with_files(self, failure: Failure) -> Failure:

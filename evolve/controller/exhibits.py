@@ -27,6 +27,7 @@ def scored(
     cost_usd: float = 0.0,
     model: str = "",
     lessons: tuple[int, ...] = (),
+    rescored: int | None = None,
 ) -> Scored:
     """Return what the search learns of an attempt: REJECTED without an evaluation, numbers only when VALID."""
     outcome = evaluation.outcome if evaluation is not None else Outcome.REJECTED
@@ -40,6 +41,7 @@ def scored(
         seconds=evaluation.seconds if evaluation is not None else 0.0,
         model=model,
         lessons=lessons,
+        rescored=rescored,
     )
     return _with_numbers(known, problem, evaluation) if evaluation is not None and known.valid else known
 

@@ -98,6 +98,6 @@ def _records(store: Store, source: str, attempt: Attempt, decisions: Decisions) 
         yield Learned(step, attempt.lessons)
     if attempt.program is not None:
         yield Applied(store.program(source, step))
-        yield from (Evaluated(step, evaluation) for evaluation in store.evaluations(source, step))
+    yield from (Evaluated(step, evaluation) for evaluation in store.evaluations(source, step))
     _, placement, cell = decisions.tell(Ended.on_record(attempt))
     yield Finished(step, finished.sequence, finished.outcome, finished.cause, finished.detail, placement, cell)

@@ -68,6 +68,8 @@ class Progress:
     proposed: Counter[str] = field(default_factory=Counter)
     placed: Counter[str] = field(default_factory=Counter)
     estimate: Estimate | None = None
+    repeats: int = 0  # evaluations of programs that had one
+    noise_sd: float = 0.0  # of one score in the first objective; 0 while none was found
     seed: Scored | None = None
     best: Scored | None = None
     squeezed: frozenset[str] = frozenset()
@@ -317,6 +319,11 @@ class Loop:
             tokens=spent.tokens + ended.usage.tokens,
             gpu_s=spent.gpu_s + ended.evaluation_s * self._problem.limits.gpus,
         )
+        progress.best = self._decisions.best()
+        if known.rescored is not None:
+            progress.repeats += 1
+            progress.noise_sd = self._decisions.search.status().get("noise_sd", 0.0)
+            return
         progress.outcomes[known.outcome] += 1
         progress.proposed[known.operator] += 1
         progress.placed[known.operator] += placed
@@ -324,7 +331,6 @@ class Loop:
         cause = "gate" if stopped_at_gate else ended.cause
         if cause:
             progress.causes[cause] += 1
-        progress.best = self._decisions.best()
         if known.step == SEED_STEP:
             progress.seed = known
 
@@ -335,10 +341,11 @@ class Loop:
             self.stop(f"no model can be asked: {ended.detail}")
         asked = self._operators.asks_model(known.operator)
         judged = ended.evaluation is not None
+        made = not ended.lessons and known.rescored is None
         for what, counts, happened, limit, is_fault in (
             (MODEL_ERROR, asked, ended.cause == MODEL_ERROR, _MODEL_ERRORS_IN_A_ROW, True),
             ("infrastructure", judged, known.outcome is Outcome.INFRASTRUCTURE, _INFRASTRUCTURE_IN_A_ROW, True),
-            ("no new program", not ended.lessons, ended.program is None, self._widths.stall, False),
+            ("no new program", made, ended.program is None, self._widths.stall, False),
         ):
             if not counts:
                 continue
@@ -347,10 +354,9 @@ class Loop:
                 why = ended.detail or (ended.evaluation.feedback if ended.evaluation else "")
                 self.progress.gave_up = is_fault
                 self.stop(f"{limit} attempts in a row ended with {what}; the last: {why}")
-        lead = self._problem.objectives[0]
-        feasible = known.valid and not known.violation
-        if feasible and ended.evaluation is not None and lead.reached(ended.evaluation.metrics[lead.name]):
-            self.stop(f"target reached: {lead.name} {ended.evaluation.metrics[lead.name]!r}")
+        lead, best = self._problem.objectives[0], self.progress.best
+        if best is not None and not best.violation and lead.reached(lead.gain(best.gains[0])):
+            self.stop(f"target reached: {lead.name} {lead.gain(best.gains[0])!r}")  # a gain of a gain is the value
 
     def _note_elapsed(self) -> None:
         self.progress.spent = replace(self.progress.spent, wall_s=self.elapsed_s())

@@ -17,7 +17,7 @@ from evolve.controller.orders import follow_again
 from evolve.controller.steering import Taken, taken_orders
 from evolve.domain.causes import Cause
 from evolve.domain.program import SEED_STEP, fingerprint
-from evolve.domain.proposal import Attempt, Completion, Message, Request, Selected
+from evolve.domain.proposal import REPEATS, Attempt, Completion, Message, Request, Selected
 from evolve.errors import ModelError, ProposalRejected
 from evolve.interfaces import Draft, LanguageModel, Report, Store, tell_nobody
 from evolve.llm.requests import request_hash
@@ -138,6 +138,8 @@ class Replay:
 
     async def _propose(self, attempt: Attempt) -> Difference | None:
         selected, finished = attempt.selected, attempt.finished
+        if selected.operator in REPEATS:
+            return None  # a judge's verdict is taken from the record
         context = self._decisions.context(selected, self._on_record(selected))
         try:
             draft = await self._decisions.operator(selected).propose(context)

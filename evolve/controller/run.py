@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
+from evolve.controller.announcement import REPEATS_AT_THE_END, Announcement, Contender, last_in_search
 from evolve.controller.attempt import MARK
 from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.decisions import Decisions
@@ -83,14 +84,6 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """A program scored beside the others at the end: ``best``, ``seed``, or a baseline's name."""
-
-    name: str
-    evaluation: Evaluation
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
     """How a run ended.
 
@@ -98,9 +91,11 @@ class Result:
         run: its id.
         reason: why it stopped.
         status: ``finished``, ``paused`` or ``failed``.
-        best_step, best: the champion and its evaluation in the search.
+        best_step, best: the champion and its evaluation in the search, with the means of its repeats as
+            objectives if the search had some.
         sealed: champion, seed and baselines on the sealed stage; empty without one.
         stages: how each earlier stage ranks programs beside the last.
+        confirmed: champion and seed judged again, where scores are noisy and there is no sealed stage.
         progress: what was spent and how the attempts ended, over all sessions.
     """
 
@@ -113,6 +108,7 @@ class Result:
     progress: Progress
     sealed: Sequence[Contender] = field(default_factory=tuple)
     stages: Sequence[Agreement] = field(default_factory=tuple)
+    confirmed: Sequence[Contender] = field(default_factory=tuple)
 
 
 Observer = Callable[[Loop], None]
@@ -346,47 +342,40 @@ class _Session:
 
     # ── the announcement ──────────────────────────────────────────────────────────────────────
     async def _result(self, reason: str, status: str) -> Result:
-        best = self._loop.progress.best
-        best_step = best.step if best is not None else SEED_STEP
-        sealed: list[Contender] = []
-        if status == "finished" and self._parts.sealed and self._parts.problem.sealed is not None:
-            sealed = await self._sealed(best_step)
-        run = self._lease.run
-        champion = await self._journal.call(lambda store: _last(store, run, best_step))
-        seed = await self._journal.call(lambda store: _last(store, run, SEED_STEP))
+        run, progress = self._lease.run, self._loop.progress
+        best_step = progress.best.step if progress.best is not None else SEED_STEP
+        told = {
+            "best": await self._journal.call(lambda store: last_in_search(store, run, best_step)),
+            "seed": await self._journal.call(lambda store: last_in_search(store, run, SEED_STEP)),
+        }
+        if progress.noise_sd and progress.best is not None:
+            told["best"] = _as_measured(self._parts.problem, told["best"], progress.best.gains)
+        sealed, confirmed = await self._announced(best_step, told) if status == "finished" else ([], [])
         stages = await self._journal.call(lambda store: agreements(store, run, self._parts.problem))
-        return Result(run, reason, status, best_step, champion, seed, self._loop.progress, sealed, stages)
+        return Result(run, reason, status, best_step, told["best"], told["seed"], progress, sealed, stages, confirmed)
 
-    async def _sealed(self, best_step: int) -> list[Contender]:
-        run, problem = self._lease.run, self._parts.problem
-        steps = {"best": best_step, "seed": SEED_STEP}
-        files = {name: self._reader.program(run, step).files for name, step in steps.items()}
-        names = [*files, *(name for name in problem.baselines() if name not in files)]
-        files.update({name: text for name, text in problem.baselines().items() if name not in files})
-        contenders = await asyncio.gather(*(self._contend(name, files[name], steps.get(name)) for name in names))
-        scores = {c.name: dict(c.evaluation.metrics) for c in contenders}
-        await self._journal.write(Event("sealed", {"best_step": best_step, "scores": scores}))
-        return list(contenders)
-
-    async def _contend(self, name: str, files: Mapping[str, str], step: int | None) -> Contender:
-        run, stage = self._lease.run, self._parts.problem.sealed
-        assert stage is not None  # only called with a sealed stage
-        if step is not None:
-            known = await self._journal.call(lambda store: _sealed_on_record(store, run, step))
-            if known is not None:
-                return Contender(name, known)
-        evaluation = await self._cascade.judge(files, stage)
-        if step is not None:
-            await self._journal.write(Evaluated(step, evaluation))
-        return Contender(name, evaluation)
+    async def _announced(
+        self, best_step: int, told: Mapping[str, Evaluation]
+    ) -> tuple[list[Contender], list[Contender]]:
+        noisy = self._loop.progress.noise_sd > 0
+        announcement = Announcement(
+            self._parts.problem,
+            self._lease.run,
+            cascade=self._cascade,
+            journal=self._journal,
+            reader=self._reader,
+            repeats=REPEATS_AT_THE_END if noisy else 1,
+        )
+        stage = self._parts.problem.sealed
+        if self._parts.sealed and stage is not None:
+            return await announcement.sealed(stage, best_step, told), []
+        return [], await announcement.confirmed(best_step, told) if noisy else []
 
 
-def _last(store: Store, run: str, step: int) -> Evaluation:
-    return [e for e in store.evaluations(run, step) if e.stage != SEALED][-1]
-
-
-def _sealed_on_record(store: Store, run: str, step: int) -> Evaluation | None:
-    return next((e for e in store.evaluations(run, step) if e.stage == SEALED), None)
+def _as_measured(problem: Problem, evaluation: Evaluation, gains: Sequence[float]) -> Evaluation:
+    """Return an evaluation with what a program's objectives were found to be."""
+    means = {o.name: o.gain(gain) for o, gain in zip(problem.objectives, gains, strict=True)}
+    return replace(evaluation, metrics={**evaluation.metrics, **means})
 
 
 class _Interrupts:

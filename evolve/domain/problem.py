@@ -194,6 +194,16 @@ class Problem:
         """Return a program's shape from its metrics; ``()`` where the record does not hold it."""
         return tuple([metrics[name] for name in AUTOMATIC]) if all(name in metrics for name in AUTOMATIC) else ()
 
+    def known_gain(self) -> float | None:
+        """Return the best value from the literature of the first objective for these parameters, as a gain, or None."""
+        lead = self.objectives[0]
+        found = [
+            lead.gain(known.value)
+            for known in self.known_best
+            if known.objective == lead.name and all(self.params.get(n) == v for n, v in known.params.items())
+        ]
+        return max(found, default=None)
+
     def stage(self, name: str) -> Stage:
         """Return a stage by name, the sealed one included. Raises ProblemError with the nearest name."""
         every = (*self.stages, self.sealed) if self.sealed else self.stages

@@ -45,6 +45,9 @@ class Choice:
 
 RESCORE: Final = "rescore"
 """The operator that makes nothing: the parent's program is judged again on the last stage."""
+AUDIT: Final = "audit"
+"""Makes nothing either: the parent's program is judged on the sealed stage, as its score is too good to believe."""
+REPEATS: Final = frozenset({RESCORE, AUDIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +272,7 @@ class Finished:
         cause: code of the rejection, empty otherwise.
         detail: sentence for people.
         placement: what the archive made of it.
-        cell: where in the archive, ``""`` when it has no place.
+        cell: where in the archive; without a place ``""``, or what became of a program on trial.
     """
 
     step: int
@@ -297,8 +300,8 @@ class Attempt:
     """A finished attempt as the store gives it back, in ``sequence`` order.
 
     ``program`` carries no files (load them by step), so ``fingerprint`` is given beside it, empty
-    without a program; ``evaluation`` is the last one that was not sealed, as the search was told, and
-    ``evaluation_s`` what all that were not sealed took.
+    without a program; ``evaluation`` is the last one that was not sealed, as the search was told (of an AUDIT the
+    sealed one, as there is no other), and ``evaluation_s`` what all that were not sealed took.
     """
 
     selected: Selected

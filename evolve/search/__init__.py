@@ -24,6 +24,9 @@ stagnation     Ladder, NowAndThen: what attempts do otherwise when records cease
 
 standing       Standing: best, front and counts; every search has one
 lots           numbers that look random where nothing may be drawn
+trials         Trials, before every search: scores that would decide something are measured again first
+noise          Noise: the spread of repeats; the evidence that a difference is one
+levels         Levels: how sure each of many decisions has to be
 controls       Greedy, BestOfN, RandomWalk: what every other search has to beat
 =============  ==================================================================================
 
@@ -33,10 +36,12 @@ a program that is neither an elite nor on the front but a count (RandomWalk keep
 
 To add a search: write one file here with a class whose constructor takes ``features`` and its own
 settings, all by keyword and without defaults; add ``conf/search/NAME.yaml`` with ``_target_`` and
-those settings. The conformance suite (``tests/conformance/test_search_conformance.py``) tests every
-preset it finds; an unusual combination of settings is one more line in its ``SEARCHES``. A preset
-becomes an object by ``instantiate(preset, _partial_=True)(features=problem.features)``: as a direct
-argument of ``instantiate`` the features would arrive as configuration nodes.
+those settings. What it is told it may trust: ``rival`` and ``correct`` are how ``trials``, which stands
+in front of it, asks what a score would decide, and says what repeats have shown. The conformance
+suite (``tests/conformance/test_search_conformance.py``) tests every preset it finds; an unusual
+combination of settings is one more line in its ``SEARCHES``. A preset becomes an object by
+``instantiate(preset, _partial_=True)(features=problem.features)``: as a direct argument of
+``instantiate`` the features would arrive as configuration nodes.
 
 To add an archive: a class with ``add``, ``elites`` and a length whose constructor takes ``features`` by
 keyword, and a line in ``tests/conformance/test_archive_conformance.py``. In a preset it is a factory,

@@ -32,6 +32,18 @@ class CellArchive(ABC, Generic[Cell]):
         self._elites[cell] = scored
         return (Placement.NEW if elite is None else Placement.IMPROVED), self._name(cell)
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the elite whose cell a VALID program would take if it were offered now, or None."""
+        elite = self._elites.get(self._cell(scored))
+        return elite if elite is not None and constrained_better(scored, elite) else None
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that an elite's gains are known better now; it keeps its cell."""
+        cell = self._cell(scored)
+        elite = self._elites.get(cell)
+        if elite is not None and elite.step == scored.step:
+            self._elites[cell] = scored
+
     def elites(self) -> Sequence[Scored]:
         """Return the elites in the order in which their cells were first occupied."""
         return list(self._elites.values())

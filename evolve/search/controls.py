@@ -47,6 +47,15 @@ class Control(ABC):
         self._consider(scored)
         return self._grid.add(scored)
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return None: a place in the grid decides nothing here."""
+        return None
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that the gains of a program that was told are known better now."""
+        self._grid.correct(scored)
+        self._standing.front.correct(scored)
+
     def best(self) -> Scored | None:
         """Return the best VALID program told; of equals the earliest step."""
         return self._standing.front.best
@@ -70,6 +79,12 @@ class Greedy(Control):
     def __init__(self, *, features: Sequence[Feature]) -> None:
         super().__init__(features=features)
         self._bar: tuple[float, ...] = ()
+
+    def correct(self, scored: Scored) -> None:
+        """Take in better known gains; those of the parent are the new bar."""
+        super().correct(scored)
+        if scored.step in self._candidates:
+            self._bar = merit(scored)
 
     def _consider(self, scored: Scored) -> None:
         if merit(scored) >= self._bar:  # everything is at least ()

@@ -115,6 +115,17 @@ class GepaSearch:
             self._candidates = None
         return placed
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return whom a VALID program would displace, or None."""
+        return self._winners.rival(scored) if self._winners.instances else self._front.rival(scored)
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that the gains of a program that was told are known better now."""
+        self._standing.front.correct(scored)
+        self._front.correct(scored)
+        self._winners.correct(scored)
+        self._candidates = None
+
     def best(self) -> Scored | None:
         """Return the best VALID program told; of equals the earliest step."""
         return self._standing.front.best

@@ -62,6 +62,25 @@ class InstanceWinners:
             return Placement.NOT_PLACED, ""
         return (Placement.IMPROVED if gone or overthrows else Placement.NEW), won[0]
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the best by the objectives if a VALID program would take that place, its only one, or None."""
+        best = self._overall
+        if best is None or self._held[best.step] > 1 or not _beats(scored, best):
+            return None
+        return best if scored.violation == self._violation else None
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that a member's gains are known better now; it keeps its instances, not always the lead by gains."""
+        if self._overall is None or scored.step not in self._held:
+            return
+        self._holders = [scored if holder.step == scored.step else holder for holder in self._holders]
+        leader = scored if self._overall.step == scored.step else self._overall
+        for holder in self._holders:
+            leader = holder if _beats(holder, leader) else leader
+        if leader.step != self._overall.step:
+            self._hand_over(self._overall, leader)
+        self._overall = leader
+
     def elites(self) -> Sequence[Scored]:
         """Return the members, the best by the objectives first, then by instance in the order first met."""
         holders = [self._overall, *self._holders] if self._overall is not None else []

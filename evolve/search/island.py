@@ -66,6 +66,24 @@ class Island:
         self._cumulative = None
         return placement, cell
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the elite whose place a VALID program would take, or None."""
+        return self._archive.rival(scored)
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that a member's gains are known better now; another may lead then."""
+        if self._best is None or scored.step not in self._children:
+            return
+        self._archive.correct(scored)
+        if self._leader is not None and self._leader.step == scored.step:
+            self._leader = scored
+        if self._best.step == scored.step:
+            self._best = scored
+            ahead = best_first([scored, *self._archive.elites()])[0]
+            if merit(ahead) > merit(scored):
+                self._best = self._leader = ahead
+        self._ranked = self._cumulative = None
+
     def count(self) -> None:
         """Count an attempt that ended here; before its program is placed, as a record ends stagnation."""
         self.stagnation += 1

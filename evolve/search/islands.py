@@ -103,6 +103,16 @@ class IslandSearch:
             self._renew()
         return placement, f"i{number}:{cell}" if placement else ""
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the elite whose cell on the program's island it would take, or None."""
+        return self._islands[scored.island % len(self._islands)].rival(scored)
+
+    def correct(self, scored: Scored) -> None:
+        """Take in better known gains, wherever the program has migrated to."""
+        self._standing.front.correct(scored)
+        for island in self._islands:
+            island.correct(scored)
+
     def best(self) -> Scored | None:
         """Return the best VALID program told; of equals the earliest step."""
         return self._standing.front.best

@@ -87,6 +87,15 @@ class Population:
         self._fitness = None
         return Placement.IMPROVED
 
+    def correct(self, scored: Scored) -> None:
+        """Take in that a member's gains are known better now; it leaves if another has the same."""
+        for at, member in enumerate(self.members):
+            if member.step == scored.step:
+                del self.members[at], self._merits[at]
+                self.add(scored)
+                self._fitness = None
+                return
+
     def gains(self) -> FloatArray:
         """Return the gains of the members, shape (members, objectives)."""
         return np.array([member.gains for member in self.members])
@@ -164,6 +173,15 @@ class Nsga2Search:
             return Placement.NOT_PLACED, ""
         placement = self._population.add(scored)
         return placement, POPULATION if placement else ""
+
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return None: who leaves the population is decided by crowding, not by a contest of two."""
+        return None
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that the gains of a program that was told are known better now."""
+        self._standing.front.correct(scored)
+        self._population.correct(scored)
 
     def best(self) -> Scored | None:
         """Return the best VALID program told; of equals the earliest step."""

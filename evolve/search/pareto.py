@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evolve.domain.evaluation import Scored
-from evolve.domain.objective import Feature, merit
+from evolve.domain.objective import Feature, constrained_dominates, merit
 from evolve.domain.proposal import Placement
 
 FRONT = "front"
@@ -82,6 +82,20 @@ class ParetoFront:
         self._best = scored if self._best is None else best_first([self._best, scored])[0]
         self._sorted = None
         return (Placement.IMPROVED if displaced or overthrows else Placement.NEW), FRONT
+
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return the best member that a VALID program would displace if it were offered now, or None."""
+        members = self._surface.members if self._surface is not None else ()
+        return next(iter(best_first(m for m in members if constrained_dominates(scored, m))), None)
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that a member's gains are known better now; members it dominates then leave."""
+        members = self._surface.members if self._surface is not None else []
+        if all(member.step != scored.step for member in members):
+            return
+        self._surface, self._best, self._sorted = None, None, None
+        for member in best_first([scored, *(member for member in members if member.step != scored.step)]):
+            self.add(member)
 
     def elites(self) -> Sequence[Scored]:
         """Return the members, best first."""

@@ -42,10 +42,23 @@ class SeveralArchives:
         cells = [cell for placement, cell in placed if placement]
         if not cells:
             return Placement.NOT_PLACED, ""
-        found = {elite.step: elite for archive in self._archives for elite in archive.elites()}
+        found = self._found()
         displaced = any(member.step not in found for member in self._members)
         self._members = list(found.values())
         return (Placement.IMPROVED if displaced else Placement.NEW), cells[0]
+
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return whom a VALID program would displace in the first archive where it would, or None."""
+        return next((rival for archive in self._archives if (rival := archive.rival(scored)) is not None), None)
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that a member's gains are known better now."""
+        for archive in self._archives:
+            archive.correct(scored)
+        self._members = list(self._found().values())
+
+    def _found(self) -> dict[int, Scored]:
+        return {elite.step: elite for archive in self._archives for elite in archive.elites()}
 
     def elites(self) -> Sequence[Scored]:
         """Return the members in the order of the archives that hold them."""

@@ -76,6 +76,15 @@ class SignatureClusters:
             placement = Placement.IMPROVED
         return placement, _name(key)
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Return None: places go by signature and length, not by gains."""
+        return None
+
+    def correct(self, scored: Scored) -> None:
+        """Take in that a program's gains are known better now; it stays in its cluster."""
+        for cluster in self._clusters.values():
+            cluster[:] = [scored if member.step == scored.step else member for member in cluster]
+
     def elites(self) -> Sequence[Scored]:
         """Return the programs kept, cluster by cluster in the order in which they were found."""
         return [member for cluster in self._clusters.values() for member in cluster]
@@ -85,7 +94,8 @@ class SignatureClusters:
         self._size += 1
         if len(self._clusters) <= self._most:
             return Placement.NEW, _name(key)
-        worst = signature(best_first([cluster[0] for cluster in self._clusters.values()])[-1])
+        least = best_first([cluster[0] for cluster in self._clusters.values()])[-1]
+        worst = next(name for name, cluster in self._clusters.items() if cluster[0] is least)
         self._size -= len(self._clusters.pop(worst))
         return (Placement.NOT_PLACED, "") if worst == key else (Placement.IMPROVED, _name(key))
 

@@ -71,7 +71,7 @@ class _Step:
 
     def attempt(self, finished: Finished) -> Attempt:
         program = replace(self.program, files={}) if self.program else None
-        told = [evaluation for evaluation in self.evaluations if evaluation.stage != SEALED]
+        told = [evaluation for evaluation in self.evaluations if evaluation.stage != SEALED] or self.evaluations
         last = replace(told[-1], artifacts={}) if told else None
         fingerprint = self.program.fingerprint if self.program else ""
         return Attempt(

@@ -103,10 +103,7 @@ class Reader:
         steps = [row.step for row in rows]
         made = self._programs(run, steps, with_files=False)
         marks = self._fingerprints(run, steps)
-        judged = {
-            step: [evaluation for evaluation in found if evaluation.stage != SEALED]
-            for step, found in self._evaluations(run, steps, complete=False).items()
-        }
+        judged = {step: _of_search(found) for step, found in self._evaluations(run, steps, complete=False).items()}
         usages = self._usages(run, steps)
         learned = self._lessons(run, steps)
         return [
@@ -118,7 +115,7 @@ class Reader:
                 usage=usages.get(row.step, NO_USAGE),
                 fingerprint=marks.get(row.step, ""),
                 lessons=tuple(learned.get(row.step, ())),
-                evaluation_s=math.fsum(evaluation.seconds for evaluation in judged.get(row.step, ())),
+                evaluation_s=math.fsum(e.seconds for e in judged.get(row.step, ()) if e.stage != SEALED),
             )
             for row in rows
         ]
@@ -443,6 +440,12 @@ def _numbers(cell: str) -> tuple[int, ...]:
 
 def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+
+
+def _of_search(evaluations: Sequence[Evaluation]) -> Sequence[Evaluation]:
+    """Return what the search was told: the sealed stage comes after it, and is not for it to know, unless
+    the attempt was an audit and has no other."""
+    return [evaluation for evaluation in evaluations if evaluation.stage != SEALED] or evaluations
 
 
 def _same_call() -> ColumnElement[bool]:

@@ -229,3 +229,49 @@ def _wait_for_evaluations(evolve: Command, run: str, count: int) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"run {run} did not reach {count} evaluations: {done.stdout} {done.stderr}")
+
+
+# ── noise ─────────────────────────────────────────────────────────────────────────────────────
+def _make_noisy(tmp_path: Path) -> None:
+    judge = tmp_path / "mine" / "evaluate.py"
+    text = judge.read_text().replace("def evaluate(", "import random\n\n\ndef evaluate(", 1)
+    score = "float(np.sqrt(np.mean(error**2)))"
+    assert score in text
+    judge.write_text(text.replace(score, f"{score} + random.gauss(0, 0.02)", 1))
+
+
+def test_noise_is_measured_repeated_and_announced_with_intervals(evolve: Command, tmp_path: Path) -> None:
+    evolve("new", "mine")
+    quiet = lines(evolve("check", "./mine", "--json"))[0]
+    assert {(row["sd"], row["evaluations"], row["sandboxes_agree"]) for row in quiet["noise"]} == {(0.0, 3, True)}
+    _make_noisy(tmp_path)
+    checked = lines(evolve("check", "./mine", "--repeats", "6", "--json"))[0]
+    full = next(row for row in checked["noise"] if row["stage"] == "full")
+    assert full["evaluations"] == 6
+    assert 0.004 < full["sd"] < 0.06
+    assert full["interval"][0] < full["mean"] < full["interval"][1]
+    assert full["one_evaluation_shows"] > full["sd"]
+    assert full["repeats_for_1_percent"] > 10
+    said = evolve("check", "./mine").stdout
+    assert "relative_rmse at stage full: sd" in said
+    (result,) = lines(evolve("run", "problem=./mine", "run=noisy", "budget.evaluations=60", "--json"))
+    assert result["repeats"] > 4 and 0.004 < result["noise_sd"] < 0.06
+    best = result["confidence"]["best"]["relative_rmse"]
+    assert best["evaluations"] == 5 and best["interval"][0] < best["mean"] < best["interval"][1]
+    assert best["above_search"] is not None and "tetens" in result["confidence"]
+    assert evolve("replay", "noisy").returncode == 0
+    chosen = lines(evolve("best", "noisy", "--json"))[0]
+    assert chosen["step"] == result["best"]["step"]
+    assert chosen["measured"]["relative_rmse"]["evaluations"] >= 2
+    shown = evolve("show", "noisy", str(chosen["step"])).stdout
+    assert "relative_rmse when judged again:" in shown and "± " in shown
+
+
+def test_without_a_sealed_stage_a_noisy_champion_is_judged_again(evolve: Command, tmp_path: Path) -> None:
+    evolve("new", "mine")
+    _make_noisy(tmp_path)
+    described = tmp_path / "mine" / "problem.yaml"
+    described.write_text(described.read_text().replace("sealed: {timeout_s: 5}\n", ""))
+    done = evolve("run", "problem=./mine", "run=noisy", "budget.evaluations=30", "-q")
+    assert done.returncode == 0, done.stderr
+    assert "best: relative_rmse (judged again)" in done.stdout and "(95 %, 5 evaluations)" in done.stdout

@@ -57,11 +57,19 @@ def small_islands() -> Search:
     )
 
 
+def on_trial() -> Search:
+    """Return a search that takes every score as it comes, behind trials that are off."""
+    path = PRESETS.parent / "noise" / "off.yaml"
+    search: Search = instantiate(OmegaConf.load(path), _partial_=True)(search=small_islands())
+    return search
+
+
 SEARCHES: dict[str, Callable[[], Search]] = {
     **{path.stem: preset(path) for path in sorted(PRESETS.glob("*.yaml"))},
     "small_islands": small_islands,
     "small_population": lambda: Nsga2Search(features=FEATURES, population=4, tradeoffs=1.0, inspirations=9),
     "gepa_merging": lambda: GepaSearch(features=FEATURES, inspirations=9, merge=1.0),
+    "behind_trials_that_are_off": on_trial,
 }
 
 
@@ -261,6 +269,35 @@ def test_hypervolume_is_measured_from_the_declared_reference_or_the_seed(make: C
             search.tell(Scored(step, 0, (0,), "test", Outcome.VALID, gains, (0.5, 0.5)))
         search.tell(Scored(9, 0, (0,), "test", Outcome.VALID, (9.0, 9.0), (0.5, 0.5), violation=1.0))
         assert search.status()["hypervolume"] == pytest.approx(volume + (0.5 if reference else 0.0))
+
+
+def test_a_rival_is_whom_a_program_would_displace(make: Callable[[], Search]) -> None:
+    search, displaced = make(), 0
+    search.tell(seed())
+    for _, scored in live_run(make()):
+        before = state(search)
+        rival = search.rival(scored) if scored.valid else None
+        assert state(search) == before, "asking changed something"
+        placement, _ = search.tell(scored)
+        if rival is not None:
+            displaced += 1
+            assert placement is Placement.IMPROVED
+            assert rival.step != scored.step and not constrained_dominates(rival, scored)
+    assert displaced or search.rival(scored) is None
+
+
+def test_corrected_gains_are_those_of_the_best(make: Callable[[], Search]) -> None:
+    search = make()
+    for _ in live_run(search):
+        pass
+    best = search.best()
+    assert best is not None
+    higher = replace(best, gains=(best.gains[0] + 5, best.gains[1] + 5))
+    search.correct(higher)
+    assert search.best() == higher and list(search.front()) == [higher]
+    before = state(search)
+    search.correct(replace(higher, step=10_000, gains=(99.0, 99.0)))
+    assert state(search) == before, "a program that was never told was taken in"
 
 
 def test_a_place_has_a_cell_and_no_place_has_none(make: Callable[[], Search]) -> None:

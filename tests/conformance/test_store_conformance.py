@@ -16,7 +16,9 @@ from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
+    AUDIT,
     LESSONS_PER_STEP,
+    RESCORE,
     Applied,
     Called,
     CallState,
@@ -289,6 +291,21 @@ def test_unfinished_attempts_keep_what_they_reached(store: Store, lease: Lease) 
     assert (second.selected, second.program, second.evaluations) == (selected(2), None, ())
     store.append(lease, [finished(1, 1), finished(2, 2)])
     assert store.unfinished(RUN.id) == []
+
+
+@pytest.mark.parametrize("stage", ["full", SEALED])
+def test_an_attempt_without_a_program_may_have_a_verdict(store: Store, lease: Lease, stage: str) -> None:
+    again = Selected(1, Choice(0, (), 0), RESCORE if stage == "full" else AUDIT, 1)
+    store.append(lease, [*whole(0, 0), again, judged(1, stage, score=0.7)])
+    (cut_off,) = store.unfinished(RUN.id)
+    assert (cut_off.program, cut_off.evaluations) == (None, (judged(1, stage, score=0.7).evaluation,))
+    store.append(lease, [finished(1, 1)])
+    attempt = list(store.history(RUN.id))[1]
+    assert (attempt.selected, attempt.program, attempt.fingerprint) == (again, None, "")
+    assert attempt.evaluation is not None and attempt.evaluation.stage == stage
+    assert attempt.evaluation.metrics["score"] == 0.7
+    assert len(store.evaluations(RUN.id, 1)) == 1
+    assert store.run(RUN.id).evaluated == 2
 
 
 def test_evaluations_come_in_the_order_written_with_artifacts(store: Store, lease: Lease) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evolve.controller.budget import Budget
@@ -17,7 +18,7 @@ from evolve.domain.problem import Problem
 from evolve.domain.program import Program
 from evolve.domain.proposal import Message
 from evolve.errors import ProposalRejected
-from evolve.interfaces import Context, Draft, Job, LanguageModel, Operator, RunInfo, Store, Verdict
+from evolve.interfaces import Context, Draft, Job, LanguageModel, Operator, RunInfo, Search, Store, Verdict
 from evolve.mutation.mix import OperatorMix
 from evolve.mutation.novelty import Novelty
 from evolve.search.controls import Greedy
@@ -55,6 +56,7 @@ class InProcessExecutor:
 
     width: int = 2
     delay_s: Callable[[str], float] = lambda text: 0.0
+    noise: np.random.Generator | None = None  # of standard deviation 0.5, in the last stage only
     judged: list[tuple[str, str]] = field(default_factory=list)
     started: bool = False
 
@@ -72,6 +74,8 @@ class InProcessExecutor:
             value = names.get("value")
             if value is None:
                 return Verdict(Outcome.CRASHED, feedback="no value")
+            if self.noise is not None and job.stage.name == "full":
+                value += 0.5 * self.noise.normal()
             return Verdict(Outcome.VALID, metrics={"value": float(value)}, seconds=0.001)
 
     async def close(self) -> None:
@@ -97,13 +101,14 @@ def make_parts(
     ordered: bool = False,
     stall: int = 50,
     seed: int = 0,
+    search: Search | None = None,
 ) -> Parts:
     """Return parts around one shared store object (closing it is left to the test)."""
     shares = dict(weights) if weights is not None else {operator.name: 1.0 for operator in operators}
     return Parts(
         problem=problem,
         seed=seed,
-        new_search=lambda: Greedy(features=problem.features),
+        new_search=lambda: search or Greedy(features=problem.features),
         operators=OperatorMix(operators, shares, keyless=model is None),
         lessons=None,
         novelty=Novelty(problem.language),

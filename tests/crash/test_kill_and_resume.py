@@ -117,7 +117,15 @@ def test_nothing_is_lost_repeated_or_paid_twice(tmp_path: Path, model_url: str) 
     witness = Witness(tmp_path, model_url)
     prices = ("llm.input_usd_per_million=1.0", "llm.output_usd_per_million=2.0")
     run = ("run", f"problem={write_problem(tmp_path)}", "run=r", f"store.url=sqlite:///{tmp_path}/e.db")
-    budget = ("budget.evaluations=100000", "budget.wall_s=null", "budget.cost_usd=null", f"llm={model_url}#m", *prices)
+    # Without repeats, which judge a recorded program again on purpose: they are resumed in tests/controller.
+    budget = (
+        "noise=off",
+        "budget.evaluations=100000",
+        "budget.wall_s=null",
+        "budget.cost_usd=null",
+        f"llm={model_url}#m",
+        *prices,
+    )
     process = begin(tmp_path, *run, *budget)
     _wait_for_first_verdicts(witness, process)
     lost = 0

@@ -14,7 +14,7 @@ PROBLEM = "problem=bin_packing"
 
 
 def made(*overrides: str) -> Search:
-    config = wiring.configure([PROBLEM, *overrides])
+    config = wiring.configure([PROBLEM, "noise=off", *overrides])
     return wiring.build_search(config, wiring.load_problem("bin_packing"))
 
 
