@@ -104,7 +104,9 @@ def test_the_gains_of_the_elites_do_not_depend_on_the_order_of_offers(
     shuffled = list(history)
     random.shuffle(shuffled)
     first, second = filled(make, history).elites(), filled(make, shuffled).elites()
-    assert sorted(elite.gains for elite in first) == sorted(elite.gains for elite in second)
+    assert {elite.gains for elite in first} == {elite.gains for elite in second}
+    if make is not several:  # of equal programs, one archive may hold another one than the next
+        assert len(first) == len(second)
 
 
 @every_archive
