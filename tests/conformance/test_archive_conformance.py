@@ -127,7 +127,9 @@ def test_the_merits_of_the_elites_do_not_depend_on_the_order_of_offers_after_the
     random.shuffle(shuffled)
     shuffled.insert(0, history[0])
     first, second = filled(make, history).elites(), filled(make, shuffled).elites()
-    assert sorted(map(merit, first)) == sorted(map(merit, second))
+    assert set(map(merit, first)) == set(map(merit, second))
+    if make is not several:  # of equal programs, one archive may hold another one than the next
+        assert len(first) == len(second)
 
 
 @every_archive
