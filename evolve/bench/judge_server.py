@@ -1,7 +1,7 @@
 """Judges programs for systems of others, in our sandbox and by our judge, over TCP on loopback.
 
-One line of JSON in, ``{"program": TEXT}``; one line out, ``{"valid": true, "score": 1.2, "metrics": {...}, "feedback": ""}``.
-So a peer needs nothing of ours, and is judged exactly as we are. An instrument, not a service.
+One line of JSON in, ``{"program": TEXT}``; one line out:
+``{"valid": true, "score": 1.2, "metrics": {...}, "feedback": ""}``. So a peer needs nothing of ours, and is judged exactly as we are. An instrument, not a service.
 """
 
 from __future__ import annotations
@@ -43,7 +43,12 @@ class JudgeServer:
     """
 
     def __init__(self, problem: Problem, executor: Executor, reference: float, calls: Callable[[], int]) -> None:
-        self._problem, self._cascade, self._reference, self._calls = problem, Cascade(problem, executor), reference, calls
+        self._problem, self._cascade, self._reference, self._calls = (
+            problem,
+            Cascade(problem, executor),
+            reference,
+            calls,
+        )
         self._scale = Scale(0.0, 1.0)
         self._server: asyncio.Server | None = None
         self.judged: list[Judged] = []
@@ -81,7 +86,12 @@ class JudgeServer:
     async def _answer(self, program: str) -> dict[str, object]:
         evaluation = await self._judge(program)
         if evaluation.outcome is not Outcome.VALID:
-            return {"valid": False, "score": 0.0, "metrics": {}, "feedback": f"{evaluation.outcome}: {evaluation.feedback}"}
+            return {
+                "valid": False,
+                "score": 0.0,
+                "metrics": {},
+                "feedback": f"{evaluation.outcome}: {evaluation.feedback}",
+            }
         score = self._scale.positive(self._mean(self.judged[-1].gains))
         return {"valid": True, "score": score, "metrics": dict(evaluation.metrics), "feedback": evaluation.feedback}
 

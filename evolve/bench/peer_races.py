@@ -12,6 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -109,10 +110,8 @@ async def _work(cell: Cell, python: Path, folder: Path, task: Mapping[str, objec
 
 def _end(group: int) -> None:
     """End what the peer left behind."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 async def _points(problem: Problem, judged: Sequence[Judged], truth: TrueScores) -> list[Point]:

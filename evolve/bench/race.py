@@ -9,10 +9,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from evolve import wiring
-from evolve.bench.peer_races import PEERS, run_peer
+from evolve.bench.peer_races import run_peer
 from evolve.bench.personas import mix
 from evolve.bench.search_race import Cell, CellResult, check, located, run_cell
 from evolve.errors import ConfigurationError, EvolveError, nearest
+
 
 @dataclass(frozen=True, slots=True)
 class Race:

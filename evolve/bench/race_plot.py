@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from evolve.bench.curves import Curve
 from evolve.bench.search_race import CellResult
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#7f7f7f", "#8c564b", "#17becf")
+_COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#000000",
+    "#7f7f7f",
+    "#8c564b",
+    "#17becf",
+)
 _WIDTH, _HEIGHT, _MARGIN, _COLUMNS = 300, 200, 34, 3
 _POINTS = 100  # along a curve
 

@@ -111,7 +111,9 @@ def located(name: str) -> str:
 def check(problem: Problem) -> None:
     """Raise ConfigurationError for a problem whose results have no scale."""
     if len(problem.objectives) > 2:
-        raise ConfigurationError(f"{problem.name}: one or two objectives can be raced, found {len(problem.objectives)}.")
+        raise ConfigurationError(
+            f"{problem.name}: one or two objectives can be raced, found {len(problem.objectives)}."
+        )
     if len(problem.objectives) == 2 and not {"worst", "front_hypervolume"} <= set(problem.params):
         raise ConfigurationError(f"{problem.name}: two objectives need params worst: [a, b] and front_hypervolume.")
     if len(problem.objectives) == 1 and not _known(problem):
@@ -204,7 +206,9 @@ class TrueScores:
         if key not in self._known:
             evaluation = await self._cascade.judge(files, self._problem.sealed)
             if evaluation.outcome is not Outcome.VALID:
-                raise EvolveError(f"{self._problem.name}: the sealed stage ended {evaluation.outcome}: {evaluation.feedback}")
+                raise EvolveError(
+                    f"{self._problem.name}: the sealed stage ended {evaluation.outcome}: {evaluation.feedback}"
+                )
             self._known[key] = objective.gain(evaluation.metrics[objective.name])
         return self._known[key]
 

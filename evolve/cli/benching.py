@@ -14,10 +14,12 @@ import click
 import numpy as np
 from rich.console import Console
 
-from evolve.bench import machinery, sandboxes, soak
+from evolve.bench import machinery, race, sandboxes, search_race, soak
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
+from evolve.bench.race_plot import svg
+from evolve.bench.race_statistics import Row, summarise, tally
 from evolve.cli.options import as_json, json_option
 from evolve.terminal import table_of
 
@@ -129,6 +131,85 @@ def soak_(
     else:
         _print_soak(report)
     sys.exit(0 if report.holds else 1)
+
+
+@bench.command("search")
+@click.argument("overrides", nargs=-1)
+@click.option("--problems", default=",".join(search_race.PROBLEMS), show_default=True, help="Names or folders.")
+@click.option("--searches", default="alphaevolve,greedy,best_of_n,random", show_default=True, help="Of conf/search.")
+@click.option(
+    "--controls", default="greedy,best_of_n,random", show_default=True, help="What all others are compared with."
+)
+@click.option(
+    "--mutator", "mutators", default="mutator,reader", show_default=True, help="Personas of the model server."
+)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Seeds 1, 2, ... of each.")
+@click.option("--proposals", default=300, show_default=True, type=click.IntRange(min=1), help="Of each run.")
+@click.option("--openevolve", type=PYTHON, help="Python of an environment with openevolve, to race it too.")
+@click.option("--shinka", type=PYTHON, help="Python of an environment with shinka-evolve.")
+@click.option("--gepa", type=PYTHON, help="Python of an environment with gepa.")
+@click.option("--width", default=2, show_default=True, type=click.IntRange(min=1), help="Cells at once.")
+@click.option("--out", default="runs/search.jsonl", show_default=True, type=click.Path(path_type=Path), help="Results.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Where to draw the curves, as SVG.")
+@json_option
+def search_(
+    overrides: tuple[str, ...], problems: str, searches: str, controls: str, mutators: str, seeds: int, proposals: int,
+    openevolve: Path | None, shinka: Path | None, gepa: Path | None, width: int, out: Path, plot: Path | None, json_: bool,
+) -> None:  # fmt: skip
+    """Which search is better at equal numbers of proposals. OVERRIDES are settings of our runs.
+
+    Results are added to --out cell by cell; called again, it runs what is missing there. See
+    evolve/bench/README.md for what is measured. Exit code 1 if a cell failed.
+    """
+    peers = {"openevolve": openevolve, "shinka": shinka, "gepa": gepa}
+    cells = race.Race(
+        problems=_names(problems),
+        searches=_names(searches),
+        mutators=_names(mutators),
+        seeds=range(1, seeds + 1),
+        proposals=proposals,
+        peers={name: python for name, python in peers.items() if python is not None},
+        settings=overrides,
+    )
+    results = race.run(cells, out, width, _to_stderr)
+    rows = summarise(results, _names(controls))
+    if json_:
+        for row in (*rows, *tally(rows)):
+            click.echo(as_json(asdict(row)))
+    elif results:
+        _print_race(rows)
+    if plot is not None and results:
+        plot.write_text(svg(results))
+    sys.exit(0 if len(results) == len(cells.cells()) else 1)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _print_race(rows: list[Row]) -> None:
+    console = Console()
+    shown = [
+        {
+            "problem": row.problem,
+            "mutator": row.mutator,
+            "search": row.search,
+            "seeds": row.seeds,
+            "area": str(row.area),
+            "final": str(row.final),
+            **{f"vs {each.control}": f"{each.verdict}{', apart' * each.apart}" for each in row.against},
+            "cpu s": round(row.cpu_s, 1),
+            "calls": round(row.model_calls),
+            "tokens/call": round(row.prompt_tokens_per_call),
+        }
+        for row in rows
+    ]
+    columns = dict.fromkeys(name for row in shown for name in row)
+    console.print(table_of([{name: row.get(name, "") for name in columns} for row in shown], list(columns)))
+    tallies = [asdict(each) for each in tally(rows)]
+    if tallies:
+        click.echo("Problems on which a search is better than a control (better_apart: intervals apart), by area:")
+        console.print(table_of(tallies, list(tallies[0])))
 
 
 def _to_stderr(line: str) -> None:

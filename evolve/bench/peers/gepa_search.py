@@ -1,4 +1,6 @@
-"""Race GEPA (0.1.4), optimize_anything on a single task; run with a Python that has ``gepa``: PYTHON gepa_search.py TASK.json
+"""Race GEPA (0.1.4), optimize_anything on a single task; run with a Python that has ``gepa``.
+
+    PYTHON gepa_search.py TASK.json
 
 Its defaults but for: a plain function that asks the model server (its own needs litellm), the number of
 proposals, the seed, the problem's statement as objective. A program that fails scores 0.
@@ -12,7 +14,7 @@ from pathlib import Path
 from gepa.optimize_anything import EngineConfig, GEPAConfig, ReflectionConfig, optimize_anything
 
 sys.path.insert(0, str(Path(__file__).parent))
-from judge_client import judge  # noqa: E402
+from judge_client import judge
 
 
 def asking(url, model):
@@ -31,7 +33,7 @@ def asking(url, model):
 def main(task):
     def evaluate(candidate):
         said = judge(task["judge_port"], candidate)
-        return said["score"], {"metrics": said["metrics"], "feedback": said["feedback"]}
+        return said["score"], {"score": said["score"], "metrics": said["metrics"], "feedback": said["feedback"]}
 
     optimize_anything(
         seed_candidate=task["program"],

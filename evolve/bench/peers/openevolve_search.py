@@ -1,4 +1,6 @@
-"""Race OpenEvolve (0.4.0); run with a Python that has ``openevolve`` and nothing of ours: PYTHON openevolve_search.py TASK.json
+"""Race OpenEvolve (0.4.0); run with a Python that has ``openevolve`` and nothing of ours.
+
+    PYTHON openevolve_search.py TASK.json
 
 Its defaults but for: the model and its address, the number of iterations, the random seed, the problem's
 statement as system message, no cascade (the judge has its own), checkpoints and logs (off). A program that
@@ -26,7 +28,7 @@ def evaluate(program_path):
 
 async def main(task):
     from openevolve import OpenEvolve
-    from openevolve.config import Config, LLMModelConfig
+    from openevolve.config import Config
 
     folder = Path(task["folder"])
     evaluator, program = folder / "evaluator.py", folder / "initial_program.py"

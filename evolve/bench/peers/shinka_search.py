@@ -1,4 +1,6 @@
-"""Race ShinkaEvolve (0.0.7); run with a Python that has ``shinka``: PYTHON shinka_search.py TASK.json
+"""Race ShinkaEvolve (0.0.7); run with a Python that has ``shinka`` and nothing of ours.
+
+    PYTHON shinka_search.py TASK.json
 
 Its defaults but for: the model and its address (``local/NAME@URL``), the number of generations, the problem's
 statement as system message, one proposal at a time, and no embeddings, as they need another provider. Without
@@ -7,7 +9,7 @@ It has no seed of its own, so the generators that it draws from are seeded here.
 """
 
 import json
-import random
+import random  # noqa: TID251  the peer draws from it
 import sys
 from pathlib import Path
 

@@ -53,7 +53,11 @@ def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
         for _ in range(params["jobs"]):
             calls = [(shop.now, shop.work, shop.weight, shop.due) for shop in running]
             for shop, answer in zip(running, session.map("priority", calls), strict=True):
-                if not isinstance(answer, np.ndarray) or answer.shape != shop.work.shape or answer.dtype.kind not in "fiub":
+                if (
+                    not isinstance(answer, np.ndarray)
+                    or answer.shape != shop.work.shape
+                    or answer.dtype.kind not in "fiub"
+                ):
                     return invalid(f"priority must return {len(shop.work)} real numbers, one for each waiting job.")
                 if not np.isfinite(answer).all():
                     return invalid("A priority is not finite.")
