@@ -1,7 +1,8 @@
 """Judges programs for systems of others, in our sandbox and by our judge, over TCP on loopback.
 
 One line of JSON in, ``{"program": TEXT}``; one line out:
-``{"valid": true, "score": 1.2, "metrics": {...}, "feedback": ""}``. So a peer needs nothing of ours, and is judged exactly as we are. An instrument, not a service.
+``{"valid": true, "score": 1.2, "metrics": {...}, "feedback": ""}``.
+So a peer needs nothing of ours, and is judged exactly as we are. An instrument, not a service.
 """
 
 from __future__ import annotations

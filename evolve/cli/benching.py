@@ -19,7 +19,7 @@ from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
 from evolve.bench.race_plot import svg
-from evolve.bench.race_statistics import Row, summarise, tally
+from evolve.bench.race_statistics import Comparison, Row, Tally, Verdict, summarise, tally
 from evolve.cli.options import as_json, json_option
 from evolve.terminal import table_of
 
@@ -28,6 +28,7 @@ PYTHON = click.Path(exists=True, dir_okay=False, path_type=Path)
 ENOUGH = click.IntRange(min=600)  # rates are taken over the last hundred before 500 and before the end
 _HELD = ("held", *(column.name for column in fields(Holdings)))
 _COUNTS = ("outcome", "programs")
+_WIDE = 160  # columns; a table of intervals is no use folded
 PARTS = ("reference", "keyless", "model", "startup", "utilisation", "prompts")
 
 
@@ -154,7 +155,8 @@ def soak_(
 @json_option
 def search_(
     overrides: tuple[str, ...], problems: str, searches: str, controls: str, mutators: str, seeds: int, proposals: int,
-    openevolve: Path | None, shinka: Path | None, gepa: Path | None, width: int, out: Path, plot: Path | None, json_: bool,
+    openevolve: Path | None, shinka: Path | None, gepa: Path | None,
+    width: int, out: Path, plot: Path | None, json_: bool,
 ) -> None:  # fmt: skip
     """Which search is better at equal numbers of proposals. OVERRIDES are settings of our runs.
 
@@ -174,10 +176,11 @@ def search_(
     results = race.run(cells, out, width, _to_stderr)
     rows = summarise(results, _names(controls))
     if json_:
-        for row in (*rows, *tally(rows)):
-            click.echo(as_json(asdict(row)))
+        lines: list[Row | Tally] = [*rows, *tally(rows)]
+        for line in lines:
+            click.echo(as_json(asdict(line)))
     elif results:
-        _print_race(rows)
+        _print_race(rows, _names(controls))
     if plot is not None and results:
         plot.write_text(svg(results))
     sys.exit(0 if len(results) == len(cells.cells()) else 1)
@@ -187,29 +190,38 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _print_race(rows: list[Row]) -> None:
-    console = Console()
-    shown = [
-        {
-            "problem": row.problem,
-            "mutator": row.mutator,
-            "search": row.search,
-            "seeds": row.seeds,
-            "area": str(row.area),
-            "final": str(row.final),
-            **{f"vs {each.control}": f"{each.verdict}{', apart' * each.apart}" for each in row.against},
-            "cpu s": round(row.cpu_s, 1),
-            "calls": round(row.model_calls),
-            "tokens/call": round(row.prompt_tokens_per_call),
-        }
-        for row in rows
-    ]
-    columns = dict.fromkeys(name for row in shown for name in row)
-    console.print(table_of([{name: row.get(name, "") for name in columns} for row in shown], list(columns)))
+def _print_race(rows: list[Row], controls: list[str]) -> None:
+    console = Console(width=_WIDE)
+    shown = [_race_row(row) for row in rows]
+    names = [name for name in shown[0] if not name.startswith("vs ")]
+    console.print(
+        table_of(shown, [*names, *(f"vs {name}" for name in controls if any(f"vs {name}" in r for r in shown))])
+    )
+    click.echo(
+        "area, final: means with 95 % intervals on the problem's scale (0 the seed, 1 the reference). Beside a control,\n"
+        "by area: ++ better and the intervals are apart, + better, = not distinguishable, - worse, -- worse and apart."
+    )
     tallies = [asdict(each) for each in tally(rows)]
     if tallies:
-        click.echo("Problems on which a search is better than a control (better_apart: intervals apart), by area:")
         console.print(table_of(tallies, list(tallies[0])))
+
+
+def _race_row(row: Row) -> dict[str, object]:
+    costs = {
+        "seeds": row.seeds,
+        "CPU s": round(row.cpu_s, 1),
+        "wall s": round(row.wall_s, 1),
+        "calls": round(row.model_calls),
+        "tokens/call": round(row.prompt_tokens_per_call),
+    }
+    verdicts = {f"vs {each.control}": _sign(each) for each in row.against}
+    names = {"mutator": row.mutator, "problem": row.problem, "search": row.search}
+    return {**names, "area": str(row.area), "final": str(row.final), **costs, **verdicts}
+
+
+def _sign(comparison: Comparison) -> str:
+    sign = {Verdict.BETTER: "+", Verdict.WORSE: "-", Verdict.UNCLEAR: "="}[comparison.verdict]
+    return sign * 2 if comparison.apart and comparison.verdict is not Verdict.UNCLEAR else sign
 
 
 def _to_stderr(line: str) -> None:
