@@ -52,6 +52,7 @@ async def _run(cell: Cell, python: Path, folder: Path) -> CellResult:
             judge = JudgeServer(problem, executor, reference_gain(problem), lambda: len(server.log))
             async with judge:
                 await _work(cell, python, folder, _task(cell, problem, server.url, judge.port, folder))
+        spent_s = tree_cpu_s(os.getpid()) - cpu_s
         points = await _points(problem, judge.judged, TrueScores(problem, executor))
     finally:
         await executor.close()
@@ -63,7 +64,7 @@ async def _run(cell: Cell, python: Path, folder: Path) -> CellResult:
         area=curve.area(),
         seed_gain=scale.seed,
         reference_gain=scale.reference,
-        cpu_s=tree_cpu_s(os.getpid()) - cpu_s,
+        cpu_s=spent_s,
         wall_s=time.perf_counter() - began_s,
         evaluations=len(judge.judged),
         valid=sum(bool(judged.gains) for judged in judge.judged),

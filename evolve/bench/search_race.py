@@ -154,11 +154,17 @@ class Told:
 
 
 class Watched:
-    """A search that notes, whenever it is told of an attempt, which program it holds to be best."""
+    """A search that notes, whenever it is told of an attempt, which program it holds to be best.
 
-    def __init__(self, search: Search) -> None:
-        self._search = search
+    Args:
+        search: what is watched.
+        last: the number of the attempt after which the processor time is read, while sandboxes live.
+    """
+
+    def __init__(self, search: Search, last: int) -> None:
+        self._search, self._last = search, last
         self.told: list[Told] = []
+        self.cpu_s = 0.0
 
     def ask(self, rng: np.random.Generator) -> Choice:
         """Ask the search."""
@@ -169,6 +175,8 @@ class Watched:
         answer = self._search.tell(scored)
         best = self._search.best()
         self.told.append(Told(len(self.told), best.step if best is not None else 0, scored.gains))
+        if len(self.told) == self._last + 1:
+            self.cpu_s = tree_cpu_s(os.getpid())
         return answer
 
     def best(self) -> Scored | None:
@@ -232,7 +240,7 @@ async def _run(cell: Cell, folder: Path) -> CellResult:
         config = wiring.configure(_overrides(cell, server.url, folder))
         parts = wiring.build(config)
         check(parts.problem)
-        watched = Watched(parts.search)
+        watched = Watched(parts.search, cell.proposals)
         info = wiring.new_run(config, parts)
         result = await start_run(replace(parts, search=watched), info, lambda _: None)
     points = await _points(config, parts.problem, result.run, watched.told)
@@ -244,7 +252,7 @@ async def _run(cell: Cell, folder: Path) -> CellResult:
         area=curve.area(),
         seed_gain=scale.seed,
         reference_gain=scale.reference,
-        cpu_s=tree_cpu_s(os.getpid()) - cpu_s,
+        cpu_s=watched.cpu_s - cpu_s,
         wall_s=time.perf_counter() - began_s,
         evaluations=result.progress.spent.evaluations,
         valid=sum(bool(told.gains) for told in watched.told),

@@ -29,6 +29,10 @@ ENOUGH = click.IntRange(min=600)  # rates are taken over the last hundred before
 _HELD = ("held", *(column.name for column in fields(Holdings)))
 _COUNTS = ("outcome", "programs")
 _WIDE = 160  # columns; a table of intervals is no use folded
+_RACE_LEGEND = (
+    "area, final: means with 95 % intervals on the problem's scale (0 the seed, 1 the reference). Beside a control,\n"
+    "by area: ++ better and the intervals are apart, + better, = not distinguishable, - worse, -- worse and apart."
+)
 PARTS = ("reference", "keyless", "model", "startup", "utilisation", "prompts")
 
 
@@ -197,10 +201,7 @@ def _print_race(rows: list[Row], controls: list[str]) -> None:
     console.print(
         table_of(shown, [*names, *(f"vs {name}" for name in controls if any(f"vs {name}" in r for r in shown))])
     )
-    click.echo(
-        "area, final: means with 95 % intervals on the problem's scale (0 the seed, 1 the reference). Beside a control,\n"
-        "by area: ++ better and the intervals are apart, + better, = not distinguishable, - worse, -- worse and apart."
-    )
+    click.echo(_RACE_LEGEND)
     tallies = [asdict(each) for each in tally(rows)]
     if tallies:
         console.print(table_of(tallies, list(tallies[0])))
