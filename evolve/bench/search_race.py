@@ -243,6 +243,10 @@ async def _run(cell: Cell, folder: Path) -> CellResult:
         watched = Watched(parts.search, cell.proposals)
         info = wiring.new_run(config, parts)
         result = await start_run(replace(parts, search=watched), info, lambda _: None)
+    if len(watched.told) <= cell.proposals:
+        raise EvolveError(
+            f"The run ended after {len(watched.told) - 1} of {cell.proposals} proposals: {result.reason}."
+        )
     points = await _points(config, parts.problem, result.run, watched.told)
     curve, scale = on_scale(points, cell.proposals, reference_gain(parts.problem))
     return CellResult(
