@@ -34,7 +34,8 @@ LANDSCAPES = Path(__file__).resolve().parent / "landscapes"
 PROBLEMS = ("binning", "circle_packing", "regression", "dispatching", "deceptive", "noisy", "two_goals")
 CONTROLS = ("greedy", "best_of_n", "random")
 COMMON = (
-    *("mutation.weights.syntax=0", "mutation.weights.tune=0", "mutation.lessons=null", "mutation.bandit=null"),
+    *("mutation.weights.syntax=0", "mutation.weights.tune=0", "mutation.bandit=null"),
+    *("mutation.lessons.max_insights=0", "mutation.lessons.instructions=false"),  # null would hide failures, too
     *("controller.ordered=true", "executor.width=1", "executor.spares=0", "sandbox=process", "sealed=false"),
     *("budget.wall_s=null", "budget.cost_usd=null", "budget.evaluations=null"),
 )
