@@ -70,6 +70,7 @@ async def _run(cell: Cell, python: Path, folder: Path) -> CellResult:
         valid=sum(bool(judged.gains) for judged in judge.judged),
         model_calls=len(server.log),
         prompt_tokens=sum(entry.prompt_tokens for entry in server.log),
+        judge_hash=problem.judge_hash(),
     )
 
 

@@ -50,12 +50,12 @@ class Race:
             for search in (*self.searches, *self.peers)
         ]
 
-    def check(self) -> None:
-        """Raise ConfigurationError or ProblemError for a problem or a persona that cannot be raced."""
-        for name in self.problems:
-            check(wiring.load_problem(located(name)))
-        for mutator in self.mutators:
-            mix(mutator)
+    def judges(self) -> Mapping[str, str]:
+        """Return problem -> hash of its judge. Raises ConfigurationError or ProblemError for one that cannot be raced."""
+        problems = {name: wiring.load_problem(located(name)) for name in self.problems}
+        for problem in problems.values():
+            check(problem)
+        return {name: problem.judge_hash() for name, problem in problems.items()}
 
 
 def recorded(path: Path) -> list[CellResult]:
@@ -70,12 +70,15 @@ def recorded(path: Path) -> list[CellResult]:
 def run(race: Race, path: Path, width: int, say: Callable[[str], None]) -> list[CellResult]:
     """Run the cells that are not in the file yet, ``width`` at once, and add each to it as it ends.
 
+    What another judge has scored is run again, and the newer line counts.
     Returns the results of all cells of the race; a cell that failed is told of and left out.
     Raises ConfigurationError before anything is run.
     """
-    race.check()
-    cells = race.cells()
-    done = {result.cell: result for result in recorded(path)}
+    judges, cells = race.judges(), race.cells()
+    for mutator in race.mutators:
+        mix(mutator)
+    known = (result for result in recorded(path) if result.judge_hash == judges.get(result.cell.problem))
+    done = {result.cell: result for result in known}
     left = [cell for cell in cells if cell not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     mend(path)

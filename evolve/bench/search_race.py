@@ -73,6 +73,7 @@ class CellResult:
         cpu_s: processor seconds of everything, the model server and the judging included.
         evaluations: programs judged, ``valid`` of them to the end.
         model_calls, prompt_tokens: as the model server counts them.
+        judge_hash: of judge, data and parameters; only equal ones are comparable.
         commit: of the checkout that made it.
     """
 
@@ -88,6 +89,7 @@ class CellResult:
     valid: int
     model_calls: int
     prompt_tokens: int
+    judge_hash: str = ""
     commit: str = ""
 
     def as_line(self) -> str:
@@ -263,6 +265,7 @@ async def _run(cell: Cell, folder: Path) -> CellResult:
         valid=sum(bool(told.gains) for told in watched.told),
         model_calls=len(server.log),
         prompt_tokens=sum(entry.prompt_tokens for entry in server.log),
+        judge_hash=parts.problem.judge_hash(),
         commit=str(info.provenance["commit"]),
     )
 
