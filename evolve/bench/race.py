@@ -51,7 +51,7 @@ class Race:
         ]
 
     def judges(self) -> Mapping[str, str]:
-        """Return problem -> hash of its judge. Raises ConfigurationError or ProblemError for one that cannot be raced."""
+        """Return problem -> hash of its judge. Raises ConfigurationError or ProblemError for what cannot be raced."""
         problems = {name: wiring.load_problem(located(name)) for name in self.problems}
         for problem in problems.values():
             check(problem)
