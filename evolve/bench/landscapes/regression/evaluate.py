@@ -1,4 +1,4 @@
-"""Judge of a regression without noise; the sealed stage asks at other points, outside the box too."""
+"""Judge of a regression without noise; the sealed stage asks at other points."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
     """Compare predictions with measurements."""
     sealed = stage == "sealed"
     rng = np.random.default_rng([params["seed"], sealed])
-    x, z = rng.uniform(-2.2, 2.2, (2, 500)) if sealed else rng.uniform(-2.0, 2.0, (2, params["points"]))
+    x, z = rng.uniform(-2.0, 2.0, (2, 500 if sealed else params["points"]))
     answer = candidate.call("predict", x, z)
     if not isinstance(answer, np.ndarray) or answer.shape != x.shape or answer.dtype.kind != "f":
         return invalid(f"predict must return an array of {len(x)} floats.")
