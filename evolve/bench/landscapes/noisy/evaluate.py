@@ -1,4 +1,4 @@
-"""A smooth hill of height 10 under noise that the judge draws anew each time; the sealed stage has none."""
+"""A smooth hill of height 3 under noise that the judge draws anew each time; the sealed stage has none."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BEST = (2.0, 0.7, 3.1, 1.4, 0.9, 2.4)
 
 
 def true_value(settings: list[float]) -> float:
-    """Return the mean score: 10 at the top, less by the mean squared logarithm of how far off each is."""
+    """Return the mean score: 3 at the top, less by the mean squared logarithm of how far off each is."""
     off = [math.log(max(setting, 1e-6) / best) for setting, best in zip(settings, BEST, strict=True)]
-    return 10.0 - 4.0 * sum(min(x * x, 25.0) for x in off) / len(off)
+    return 3.0 - 4.0 * sum(min(x * x, 25.0) for x in off) / len(off)
 
 
 def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
