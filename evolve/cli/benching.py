@@ -14,10 +14,12 @@ import click
 import numpy as np
 from rich.console import Console
 
-from evolve.bench import machinery, sandboxes, soak
+from evolve.bench import machinery, race, sandboxes, search_race, soak
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
+from evolve.bench.race_plot import svg
+from evolve.bench.race_statistics import Comparison, Row, Tally, Verdict, summarise, tally
 from evolve.cli.options import as_json, json_option
 from evolve.terminal import table_of
 
@@ -26,6 +28,11 @@ PYTHON = click.Path(exists=True, dir_okay=False, path_type=Path)
 ENOUGH = click.IntRange(min=600)  # rates are taken over the last hundred before 500 and before the end
 _HELD = ("held", *(column.name for column in fields(Holdings)))
 _COUNTS = ("outcome", "programs")
+_WIDE = 160  # columns; a table of intervals is no use folded
+_RACE_LEGEND = (
+    "area, final: means with 95 % intervals on the problem's scale (0 the seed, 1 the reference). Beside a control,\n"
+    "by area: ++ better and the intervals are apart, + better, = not distinguishable, - worse, -- worse and apart."
+)
 PARTS = ("reference", "keyless", "model", "startup", "utilisation", "prompts")
 
 
@@ -129,6 +136,93 @@ def soak_(
     else:
         _print_soak(report)
     sys.exit(0 if report.holds else 1)
+
+
+@bench.command("search")
+@click.argument("overrides", nargs=-1)
+@click.option("--problems", default=",".join(search_race.PROBLEMS), show_default=True, help="Names or folders.")
+@click.option("--searches", default="alphaevolve,greedy,best_of_n,random", show_default=True, help="Of conf/search.")
+@click.option(
+    "--controls", default="greedy,best_of_n,random", show_default=True, help="What all others are compared with."
+)
+@click.option(
+    "--mutator", "mutators", default="mutator,reader", show_default=True, help="Personas of the model server."
+)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Seeds 1, 2, ... of each.")
+@click.option("--proposals", default=300, show_default=True, type=click.IntRange(min=1), help="Of each run.")
+@click.option("--openevolve", type=PYTHON, help="Python of an environment with openevolve, to race it too.")
+@click.option("--shinka", type=PYTHON, help="Python of an environment with shinka-evolve.")
+@click.option("--gepa", type=PYTHON, help="Python of an environment with gepa.")
+@click.option("--width", default=2, show_default=True, type=click.IntRange(min=1), help="Cells at once.")
+@click.option("--out", default="runs/search.jsonl", show_default=True, type=click.Path(path_type=Path), help="Results.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Where to draw the curves, as SVG.")
+@json_option
+def search_(
+    overrides: tuple[str, ...], problems: str, searches: str, controls: str, mutators: str, seeds: int, proposals: int,
+    openevolve: Path | None, shinka: Path | None, gepa: Path | None,
+    width: int, out: Path, plot: Path | None, json_: bool,
+) -> None:  # fmt: skip
+    """Which search is better at equal numbers of proposals. OVERRIDES are settings of our runs.
+
+    Results are added to --out cell by cell; called again, it runs what is missing there. See
+    evolve/bench/README.md for what is measured. Exit code 1 if a cell failed.
+    """
+    peers = {"openevolve": openevolve, "shinka": shinka, "gepa": gepa}
+    cells = race.Race(
+        problems=_names(problems),
+        searches=_names(searches),
+        mutators=_names(mutators),
+        seeds=range(1, seeds + 1),
+        proposals=proposals,
+        peers={name: python for name, python in peers.items() if python is not None},
+        settings=overrides,
+    )
+    results = race.run(cells, out, width, _to_stderr)
+    rows = summarise(results, _names(controls))
+    if json_:
+        lines: list[Row | Tally] = [*rows, *tally(rows)]
+        for line in lines:
+            click.echo(as_json(asdict(line)))
+    elif results:
+        _print_race(rows, _names(controls))
+    if plot is not None and results:
+        plot.write_text(svg(results))
+    sys.exit(0 if len(results) == len(cells.cells()) else 1)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _print_race(rows: list[Row], controls: list[str]) -> None:
+    console = Console(width=_WIDE)
+    shown = [_race_row(row) for row in rows]
+    names = [name for name in shown[0] if not name.startswith("vs ")]
+    console.print(
+        table_of(shown, [*names, *(f"vs {name}" for name in controls if any(f"vs {name}" in r for r in shown))])
+    )
+    click.echo(_RACE_LEGEND)
+    tallies = [asdict(each) for each in tally(rows)]
+    if tallies:
+        console.print(table_of(tallies, list(tallies[0])))
+
+
+def _race_row(row: Row) -> dict[str, object]:
+    costs = {
+        "seeds": row.seeds,
+        "CPU s": round(row.cpu_s, 1),
+        "wall s": round(row.wall_s, 1),
+        "calls": round(row.model_calls),
+        "tokens/call": round(row.prompt_tokens_per_call),
+    }
+    verdicts = {f"vs {each.control}": _sign(each) for each in row.against}
+    names = {"mutator": row.mutator, "problem": row.problem, "search": row.search}
+    return {**names, "area": str(row.area), "final": str(row.final), **costs, **verdicts}
+
+
+def _sign(comparison: Comparison) -> str:
+    sign = {Verdict.BETTER: "+", Verdict.WORSE: "-", Verdict.UNCLEAR: "="}[comparison.verdict]
+    return sign * 2 if comparison.apart and comparison.verdict is not Verdict.UNCLEAR else sign
 
 
 def _to_stderr(line: str) -> None:

@@ -25,7 +25,17 @@ FAULTS = {
     "repeats": "degenerate",
     "echo": "echo",
 }
-FOR_THE_OPERATOR = {"mutator", "prose", "wrong_fence", "wrong_file", "markers", "unchanged", "huge", "unicode"}
+FOR_THE_OPERATOR = {
+    "mutator",
+    "reader",
+    "prose",
+    "wrong_fence",
+    "wrong_file",
+    "markers",
+    "unchanged",
+    "huge",
+    "unicode",
+}
 PASSING = {"http429", "http500", "hang", "stall", "close", "reset", "html", "invalid_json"}
 FATAL = {"http400", "http401", "http404", "http429_quota"}
 REFUSED = {"http400_overflow", "enormous"}
