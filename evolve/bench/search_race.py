@@ -182,6 +182,14 @@ class Watched:
             self.cpu_s = tree_cpu_s(os.getpid())
         return answer
 
+    def rival(self, scored: Scored) -> Scored | None:
+        """Ask the search whom a program would displace."""
+        return self._search.rival(scored)
+
+    def correct(self, scored: Scored) -> None:
+        """Tell the search better known gains."""
+        self._search.correct(scored)
+
     def best(self) -> Scored | None:
         """Return the search's best."""
         return self._search.best()
@@ -243,9 +251,9 @@ async def _run(cell: Cell, folder: Path) -> CellResult:
         config = wiring.configure(_overrides(cell, server.url, folder))
         parts = wiring.build(config)
         check(parts.problem)
-        watched = Watched(parts.search, cell.proposals)
+        watched = Watched(parts.new_search(), cell.proposals)
         info = wiring.new_run(config, parts)
-        result = await start_run(replace(parts, search=watched), info, lambda _: None)
+        result = await start_run(replace(parts, new_search=lambda: watched), info, lambda _: None)
     if len(watched.told) <= cell.proposals:
         raise EvolveError(
             f"The run ended after {len(watched.told) - 1} of {cell.proposals} proposals: {result.reason}."

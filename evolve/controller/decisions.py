@@ -37,6 +37,7 @@ from evolve.mutation.mix import Chooser
 
 CHOOSING, PROPOSING = 0, 1
 _DRAWN_BY: Final[Mapping[LessonKind, str]] = {LessonKind.INSIGHT: "distill", LessonKind.INSTRUCTION: "meta_prompt"}
+_DRAWS_LESSONS: Final = {name: kind for kind, name in _DRAWN_BY.items()}
 _DRAWS: Final = 8
 _FAILED: Final = frozenset({Outcome.CRASHED, Outcome.INVALID, Outcome.TIMED_OUT})
 
@@ -200,13 +201,21 @@ class Decisions:
 
     def _drawn(self, choice: Choice, rng: np.random.Generator) -> Arm:
         """Return whom the search asks for, else draw one that has something to work on, if one comes up soon."""
-        if choice.wants in self.operators.names and self._has_material(self.operators.named(choice.wants), choice):
+        if self._is_granted(choice):
             return self.operators.arm(choice.wants, rng)
         for _ in range(_DRAWS):
             arm = self.operators.choose(rng)
             if self._has_material(self.operators.named(arm.operator), choice):
                 break
         return arm
+
+    def _is_granted(self, choice: Choice) -> bool:
+        """Whether there is the operator that a search asks for, and something for it to work on."""
+        if choice.wants not in self.operators.names:
+            return False
+        if choice.wants in _DRAWS_LESSONS:
+            return self._lessons is not None and self._lessons.is_ripe(_DRAWS_LESSONS[choice.wants])
+        return self._has_material(self.operators.named(choice.wants), choice)
 
     def _has_material(self, operator: Operator, choice: Choice) -> bool:
         if not isinstance(operator, ModelOperator):
@@ -249,7 +258,7 @@ class Decisions:
         context = replace(context, failures=failures, lineage=self._memory.lineage(choice.parent), lessons=hints)
         if self._lessons is None:
             return context
-        drawn = {name: kind for kind, name in _DRAWN_BY.items()}.get(selected.operator)
+        drawn = _DRAWS_LESSONS.get(selected.operator)
         return replace(
             context,
             lessons=[*self._lessons.get(selected.lessons), *hints],

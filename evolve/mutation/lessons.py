@@ -153,6 +153,11 @@ class Lessons:
             return LessonKind.INSIGHT
         return LessonKind.INSTRUCTION if self._is_due(LessonKind.INSTRUCTION, step, 0.75) else None
 
+    def is_ripe(self, kind: LessonKind) -> bool:
+        """Whether lessons of this kind are wanted, and enough has happened since the last were drawn."""
+        every = self._every[kind]
+        return bool(every) and self._evidence[kind] >= min(self._min_evidence, every)
+
     def standings(self, kind: LessonKind) -> Sequence[Standing]:
         """Return the lessons that compete with what they earned, the best first; the default among them."""
         records = self._of(kind).values()
@@ -265,7 +270,7 @@ class Lessons:
         every = self._every[kind]
         if not every or step < every or step % every != int(offset * every):
             return False
-        return self._evidence[kind] >= min(self._min_evidence, every)
+        return self.is_ripe(kind)
 
 
 def _drawn(weights: Mapping[int, float], rng: np.random.Generator) -> int:

@@ -30,7 +30,7 @@ def test_equal_cells_give_equal_results_and_other_seeds_others() -> None:
     assert other.curve != first.curve
     assert first.curve[0] == (0, 0.0)
     assert all(count <= 15 for count, _ in first.curve)
-    assert first.model_calls >= 15 and first.prompt_tokens > 1000 and first.cpu_s > 0
+    assert first.model_calls >= 10 and first.prompt_tokens > 1000 and first.cpu_s > 0
     assert 2 <= first.valid <= first.evaluations <= 16
 
 
