@@ -20,7 +20,7 @@ from evolve import wiring
 from evolve.bench.curves import Point, rising_area
 from evolve.bench.judge_server import Judged, JudgeServer
 from evolve.bench.model_server import ModelServer
-from evolve.bench.processes import tree_cpu_s
+from evolve.bench.processes import die_with_parent, tree_cpu_s
 from evolve.bench.search_race import Cell, CellResult, TrueScores, check, corner, located, on_scale, reference_gain
 from evolve.domain.problem import Problem
 from evolve.errors import EvolveError
@@ -96,6 +96,7 @@ async def _work(cell: Cell, python: Path, folder: Path, task: Mapping[str, objec
             str(python), str(ADAPTERS / PEERS[cell.search]), str(folder / "task.json"),
             stdin=asyncio.subprocess.DEVNULL, stdout=printed, stderr=printed, cwd=folder,
             env={**environment, "OPENAI_API_KEY": "none", "PYTHONDONTWRITEBYTECODE": "1"}, start_new_session=True,
+            preexec_fn=die_with_parent,
         )  # fmt: skip
         try:
             code = await asyncio.wait_for(peer.wait(), 60 + _SECONDS_PER_PROPOSAL * cell.proposals)

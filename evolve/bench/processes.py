@@ -1,10 +1,13 @@
-"""Processor time of a process and everything below it, read from /proc."""
+"""Processor time of a process and everything below it, and processes that do not outlive their parent."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 from pathlib import Path
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -27,3 +30,8 @@ def _stat(folder: Path) -> tuple[int, float] | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return int(fields[1]), sum(int(field) for field in fields[11:15]) / _TICKS_PER_S
+
+
+def die_with_parent() -> None:
+    """Have this process killed when the thread that started it ends; to be called right after its start."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -13,10 +11,9 @@ from pathlib import Path
 from evolve import wiring
 from evolve.bench.peer_races import run_peer
 from evolve.bench.personas import mix
+from evolve.bench.processes import die_with_parent
 from evolve.bench.search_race import Cell, CellResult, check, located, run_cell
 from evolve.errors import ConfigurationError, EvolveError, nearest
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +103,13 @@ def _ended(
     cells: Sequence[Cell], peers: Mapping[str, Path], width: int
 ) -> Iterator[tuple[Cell, CellResult | EvolveError]]:
     # Processes of their own: a cell is mostly processor time, and signals belong to the main thread of each.
-    with ProcessPoolExecutor(width, mp_context=get_context("spawn"), initializer=_die_with_parent) as pool:
+    with ProcessPoolExecutor(width, mp_context=get_context("spawn"), initializer=die_with_parent) as pool:
         running = {pool.submit(_one, cell, peers.get(cell.search)): cell for cell in cells}
         try:
             for future in as_completed(running):
                 yield running[future], future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _one(cell: Cell, peer: Path | None) -> CellResult | EvolveError:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,33 @@ def test_processor_time_of_children_is_counted_while_they_live_and_after() -> No
     child.communicate(b"\n")
     assert alive - before >= 0.25
     assert tree_cpu_s(os.getpid()) >= alive - 0.02
+
+
+def test_a_process_does_not_outlive_its_parent() -> None:
+    parent = (
+        "import subprocess, sys\nfrom evolve.bench.processes import die_with_parent\n"
+        "child = subprocess.Popen(['sleep', '600'], preexec_fn=die_with_parent, start_new_session=True)\n"
+        "print(child.pid, flush=True); input()"
+    )
+    pipe = subprocess.PIPE
+    started = subprocess.Popen([sys.executable, "-c", parent], stdin=pipe, stdout=pipe, text=True)
+    assert started.stdout is not None
+    child = int(started.stdout.readline())
+    assert Path(f"/proc/{child}").exists()
+    started.kill()
+    started.communicate()
+    for _ in range(500):
+        if not _is_alive(child):
+            break
+        time.sleep(0.01)
+    assert not _is_alive(child)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_the_pace_is_read_from_samples() -> None:
