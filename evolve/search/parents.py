@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from evolve.domain.evaluation import Scored
 from evolve.errors import ConfigurationError
+from evolve.search.pareto import non_dominated
 
 FloatArray = NDArray[np.float64]
 
@@ -63,6 +64,22 @@ class LeaderParents:
         chances = np.zeros(len(ranking.gains))
         chances[0] = 1.0
         return chances
+
+
+class FrontParents:
+    """The elites that no other dominates, all alike; with one objective the leader alone: hill climbing."""
+
+    def chances(self, ranking: Ranking) -> FloatArray:
+        """Return equal chances on the front."""
+        chances = np.zeros(len(ranking.gains))
+        leader = ranking.elites[0]
+        if len(leader.gains) == 1:
+            chances[0] = 1.0
+            return chances
+        rivals = [at for at, elite in enumerate(ranking.elites) if elite.violation == leader.violation]
+        front = non_dominated([ranking.elites[at].gains for at in rivals])
+        chances[[at for at, is_on_front in zip(rivals, front, strict=True) if is_on_front]] = 1.0
+        return _normalised(chances)
 
 
 class UniformParents:

@@ -32,9 +32,16 @@ def hypervolume(gains: Sequence[Sequence[float]], reference: Sequence[float]) ->
     """
     if not gains:
         return 0.0
-    import moocore  # type: ignore[import-untyped]  # takes 0.1 s
+    import moocore  # takes 0.1 s
 
     return float(moocore.hypervolume(np.array(gains), ref=np.array(reference), maximise=True))
+
+
+def non_dominated(gains: Sequence[Sequence[float]]) -> list[bool]:
+    """Return for each row whether no other dominates it; of equal rows the first counts. By moocore."""
+    import moocore  # takes 0.1 s
+
+    return [bool(kept) for kept in moocore.is_nondominated(np.array(gains), maximise=True, keep_weakly=False)]
 
 
 class ParetoFront:
