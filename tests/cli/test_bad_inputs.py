@@ -37,7 +37,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("nokey=1", "no setting 'nokey'. Known: budget, controller"),
+        ("zzkey=1", "no setting 'zzkey'. Known: budget, controller"),
         ("wall_s=3", "Did you mean 'budget.wall_s'?"),
         ("search.island=3", "'search.islands'"),
         ("executor=locl", "'local'"),
