@@ -13,6 +13,8 @@ import click
 from rich.console import Console
 
 from evolve import wiring
+from evolve.bench import ablation, variants
+from evolve.cli.ablating import Study
 from evolve.cli.options import (
     agreement_data,
     as_json,
@@ -38,6 +40,8 @@ from evolve.terminal import RunView, closing_page, expected
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 Begin = Callable[[Observer], Coroutine[Any, Any, Result]]
+INTERRUPT = 130
+"""Exit code after Ctrl+C."""
 
 
 @click.command()
@@ -59,13 +63,13 @@ def run(
 ) -> None:
     """Evolve a problem's program: evolve run problem=bin_packing budget.wall_s=60 llm=MODEL"""
     if multirun:
-        _multirun(overrides, config_dir, quiet, json_)
-        return
+        sys.exit(_multirun(overrides, config_dir, quiet, json_))
     if cfg:
         config = wiring.configure([*wiring.sandbox_of_this_machine(overrides), *overrides], config_dir)
         click.echo(as_json(config) if json_ else wiring.as_yaml(config), nl=False)
         return
     config = wiring.configure_here(overrides, say, config_dir)
+    variants.check(config, config_dir)
     if estimate:
         _print_estimate(config, json_)
     else:
@@ -171,9 +175,26 @@ def _print_estimate(config: wiring.Config, json_: bool) -> None:
 
 
 def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
+    """Begin a run; one of a study goes on where its record ends."""
     parts = wiring.build(config)
+    if config["study"] is not None:
+        config = {**config, "run": ablation.run_id(config, parts.problem)}
     info = wiring.new_run(config, parts)
-    _work(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
+    known = _on_record(parts, info) if config["study"] is not None else None
+    if known is None:
+        _work(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
+    elif known.status == "finished":
+        say(f"{info.id} is on record.")
+    else:
+        _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
+
+
+def _on_record(parts: Parts, info: RunInfo) -> RunInfo | None:
+    store = parts.open_store()
+    try:
+        return ablation.on_record(store, info)
+    finally:
+        store.close()
 
 
 def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> None:
@@ -216,7 +237,7 @@ def _to_end(watched: _Watched, begin: Begin) -> Result:
         if watched.on_record:
             what = f"Stopped; what was in flight is redone. Go on with: evolve resume {watched.run}"
         click.echo(f"\n{what}", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPT)
     except LeaseLost:
         raise
     except StoreError as error:
@@ -269,17 +290,37 @@ def _refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
         )
 
 
-def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> None:
+def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> int:
+    """Run each combination; return the exit code. The runs of a study are compared in the end."""
     chosen = [*wiring.sandbox_of_this_machine(overrides), *overrides]
     arguments = [part for override in chosen for part in wiring.normal_form(override)]
     if config_dir is not None:
         arguments += ["--config-dir", str(config_dir.resolve())]
-    wiring.sweep(arguments, lambda config: _sweep_one(config, quiet, json_))
+    study = Study()
+
+    def once(config: wiring.Config) -> None:
+        if config["study"] is None:
+            variants.check(config, config_dir)
+            _sweep_one(config, quiet, json_)
+        elif study.takes(config, config_dir):
+            study.note(_exit_code(config, quiet, json_))
+
+    wiring.sweep(arguments, once)
+    return study.close(json_)
 
 
 def _sweep_one(config: wiring.Config, quiet: bool, json_: bool) -> None:
+    code = _exit_code(config, quiet, json_)
+    if code:
+        sys.exit(code)
+
+
+def _exit_code(config: wiring.Config, quiet: bool, json_: bool) -> int:
+    """Return how a run ended; 130, which is a person's wish, ends all."""
     try:
         _start(config, quiet, json_)
     except SystemExit as end:
-        if end.code not in (0, None):
+        if end.code == INTERRUPT:
             raise
+        return 0 if end.code is None else int(end.code)
+    return 0
