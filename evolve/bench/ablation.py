@@ -96,7 +96,7 @@ def outcomes(store: Store, study: str, say: Callable[[str], None]) -> list[Outco
     Raises NotFound if there is no finished one, and ProblemError.
     """
     infos = [info for info in store.runs() if info.config.get("study") is not None]
-    found = [info for info in infos if info.config["study"] == study]
+    found = [info for info in infos if str(info.config["study"]) == study]
     kept: list[RunInfo] = []
     for info in sorted(found, key=lambda info: info.created_at):
         reason = _left_out(store, info)

@@ -40,8 +40,6 @@ from evolve.terminal import RunView, closing_page, expected
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 Begin = Callable[[Observer], Coroutine[Any, Any, Result]]
-INTERRUPT = 130
-"""Exit code after Ctrl+C."""
 
 
 @click.command()
@@ -175,18 +173,33 @@ def _print_estimate(config: wiring.Config, json_: bool) -> None:
 
 
 def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
-    """Begin a run; one of a study goes on where its record ends."""
-    parts = wiring.build(config)
     if config["study"] is not None:
-        config = {**config, "run": ablation.run_id(config, parts.problem)}
+        sys.exit(_of_study(config, quiet or json_))
+    parts = wiring.build(config)
     info = wiring.new_run(config, parts)
-    known = _on_record(parts, info) if config["study"] is not None else None
-    if known is None:
-        _work(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
-    elif known.status == "finished":
-        say(f"{info.id} is on record.")
-    else:
-        _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
+    _work(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
+
+
+def _of_study(config: wiring.Config, quiet: bool) -> int:
+    """Begin a run of a study, or go on where its record ends; return the exit code."""
+    parts = wiring.build(config)
+    run = ablation.run_id(config, parts.problem)
+    info = wiring.new_run({**config, "run": run}, parts)
+    known = _on_record(parts, info)
+    if known is not None and known.status == "finished":
+        say(f"{run}: on record")
+        return 0
+
+    def begin(observe: Observer) -> Coroutine[Any, Any, Result]:
+        return start_run(parts, info, observe) if known is None else resume_run(parts, run, observe)
+
+    result = _to_end(_Watched(parts, run, quiet), begin)
+    scores = ", ".join(f"{o.name} {result.best.metrics[o.name]:g}" for o in parts.problem.objectives)
+    say(f"{run}: {result.status}, {scores}, ${result.progress.spent.cost_usd:.4f}: {result.reason}")
+    if result.status == "paused":
+        say("Stopped. The same command goes on from here.")
+        sys.exit(130)
+    return 0 if result.status != "failed" else 1
 
 
 def _on_record(parts: Parts, info: RunInfo) -> RunInfo | None:
@@ -237,7 +250,7 @@ def _to_end(watched: _Watched, begin: Begin) -> Result:
         if watched.on_record:
             what = f"Stopped; what was in flight is redone. Go on with: evolve resume {watched.run}"
         click.echo(f"\n{what}", err=True)
-        sys.exit(INTERRUPT)
+        sys.exit(130)
     except LeaseLost:
         raise
     except StoreError as error:
@@ -303,24 +316,15 @@ def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, js
             variants.check(config, config_dir)
             _sweep_one(config, quiet, json_)
         elif study.takes(config, config_dir):
-            study.note(_exit_code(config, quiet, json_))
+            study.note(_of_study(config, quiet or json_))
 
     wiring.sweep(arguments, once)
     return study.close(json_)
 
 
 def _sweep_one(config: wiring.Config, quiet: bool, json_: bool) -> None:
-    code = _exit_code(config, quiet, json_)
-    if code:
-        sys.exit(code)
-
-
-def _exit_code(config: wiring.Config, quiet: bool, json_: bool) -> int:
-    """Return how a run ended; 130, which is a person's wish, ends all."""
     try:
         _start(config, quiet, json_)
     except SystemExit as end:
-        if end.code == INTERRUPT:
+        if end.code not in (0, None):
             raise
-        return 0 if end.code is None else int(end.code)
-    return 0
