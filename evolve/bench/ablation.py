@@ -20,49 +20,10 @@ from evolve.controller.decisions import Ended, scored_of
 from evolve.controller.steering import taken_orders
 from evolve.domain.problem import Problem
 from evolve.domain.rules import Lens
-from evolve.errors import ConfigurationError, NotFound, nearest
+from evolve.errors import NotFound, nearest
 from evolve.interfaces import RunInfo, Store
 
 WHOLE = "full"
-_WHERE = frozenset({"sandbox", "executor", "store", "run"})
-_WHERE_MODELS_ARE = frozenset({"api_base", "api_key_env"})
-
-
-# ── which runs belong to a study ──────────────────────────────────────────────────────────────
-def run_id(config: wiring.Config, problem: Problem) -> str:
-    """Return the name of a study's run."""
-    return f"{config['study']}-{problem.name}-{name_of(config)}-{config['seed']}"
-
-
-def on_record(store: Store, info: RunInfo) -> RunInfo | None:
-    """Return the run of this id that the store has, or None.
-
-    Raises:
-        ConfigurationError: it was made with other settings or by another judge; results of both in one
-            table would say nothing. Where programs run and models are reached does not matter.
-    """
-    known = {run.id: run for run in store.runs()}.get(info.id)
-    if known is None:
-        return None
-    before, now = (dict(_settings(run.config)) for run in (known, info))
-    before["the judge"], now["the judge"] = (run.provenance.get("judge_hash") for run in (known, info))
-    for key in sorted(before.keys() | now.keys()):
-        if before.get(key) != now.get(key):
-            raise ConfigurationError(
-                f"Run {info.id!r} is on record with {key}={before.get(key)}, not {now.get(key)}. Runs of one study "
-                "have equal settings: give this one a name of its own with study=NAME."
-            )
-    return known
-
-
-def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in config.items():
-        if key in (_WHERE if not prefix else _WHERE_MODELS_ARE):
-            continue
-        if isinstance(value, Mapping):
-            yield from _settings(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
 
 
 # ── what a run reached ────────────────────────────────────────────────────────────────────────

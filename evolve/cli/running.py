@@ -13,8 +13,7 @@ import click
 from rich.console import Console
 
 from evolve import wiring
-from evolve.bench import ablation, variants
-from evolve.cli.ablating import Study
+from evolve.bench import variants
 from evolve.cli.options import (
     agreement_data,
     as_json,
@@ -25,6 +24,7 @@ from evolve.cli.options import (
     spread_data,
     store_option,
 )
+from evolve.cli.studies import Study
 from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.fork import fork
@@ -183,7 +183,7 @@ def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
 def _of_study(config: wiring.Config, quiet: bool) -> int:
     """Begin a run of a study, or go on where its record ends; return the exit code."""
     parts = wiring.build(config)
-    run = ablation.run_id(config, parts.problem)
+    run = variants.run_id(config, parts.problem)
     info = wiring.new_run({**config, "run": run}, parts)
     known = _on_record(parts, info)
     if known is not None and known.status == "finished":
@@ -205,7 +205,7 @@ def _of_study(config: wiring.Config, quiet: bool) -> int:
 def _on_record(parts: Parts, info: RunInfo) -> RunInfo | None:
     store = parts.open_store()
     try:
-        return ablation.on_record(store, info)
+        return variants.on_record(store, info)
     finally:
         store.close()
 
