@@ -141,7 +141,7 @@ class Row:
 
     Args:
         final, area: means over seeds of the last value, and of the mean value over the proposals made.
-        final_beside, area_beside: beside the whole, paired by seed; None for the whole, or without a common seed.
+        final_beside, area_beside: beside the whole, paired by seed; None for the whole, or without two common seeds.
         proposals, evaluations, cost_usd, calls, tokens: means of the runs.
     """
 
@@ -178,15 +178,15 @@ def _groups(found: Iterable[Outcome]) -> dict[str, dict[str, list[Outcome]]]:
 
 def _row(runs: Sequence[Outcome], whole: Sequence[Outcome], proposals: int) -> Row:
     finals, areas = _finals(runs), _areas(runs, proposals)
-    is_whole = runs[0].variant == WHOLE
+    comparable = runs[0].variant != WHOLE and len(finals.keys() & _finals(whole).keys()) > 1
     return Row(
         problem=runs[0].problem,
         variant=runs[0].variant,
         seeds=len(runs),
         final=bootstrap(list(finals.values())),
-        final_beside=None if is_whole else compare(WHOLE, finals, _finals(whole)),
+        final_beside=compare(WHOLE, finals, _finals(whole)) if comparable else None,
         area=bootstrap(list(areas.values())),
-        area_beside=None if is_whole else compare(WHOLE, areas, _areas(whole, proposals)),
+        area_beside=compare(WHOLE, areas, _areas(whole, proposals)) if comparable else None,
         proposals=fmean(run.proposals for run in runs),
         evaluations=fmean(run.evaluations for run in runs),
         cost_usd=fmean(run.cost_usd for run in runs),

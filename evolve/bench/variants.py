@@ -122,7 +122,7 @@ def on_record(store: Store, info: RunInfo) -> RunInfo | None:
         return None
     before, now = (dict(_settings(run.config)) for run in (known, info))
     before["the judge"], now["the judge"] = (run.provenance.get("judge_hash") for run in (known, info))
-    for key in sorted(before.keys() | now.keys()):
+    for key in sorted(before.keys() | now.keys(), key=lambda key: (key.count("."), key)):
         if before.get(key) != now.get(key):
             raise ConfigurationError(
                 f"Run {info.id!r} is on record with {key}={before.get(key)}, not {now.get(key)}. Runs of one study "

@@ -316,7 +316,8 @@ def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, js
             variants.check(config, config_dir)
             _sweep_one(config, quiet, json_)
         elif study.takes(config, config_dir):
-            study.note(_of_study(config, quiet or json_))
+            with study.noting():
+                study.note(_of_study(config, quiet or json_))
 
     wiring.sweep(arguments, once)
     return study.close(json_)
