@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -47,6 +47,8 @@ from evolve.paths import bundled
 Config = Mapping[str, Any]
 
 _EXPERIMENT = "experiment"
+_SEVERAL_GROUPS = (_EXPERIMENT, "ablation")
+"""Groups whose options hold settings of other groups."""
 _LESSON_OPERATORS = ("distill", "meta_prompt")
 _NAMES = ("problem", "run", "store.url")
 _PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
@@ -121,7 +123,7 @@ def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
     named = os.environ.get("EVOLVE_SANDBOX")
     if named:
         return [f"sandbox={named}"]
-    known = {f"sandbox.{key}" for key in _option("sandbox", "docker")}
+    known = {f"sandbox.{key}" for key in option("sandbox", "docker")}
     wanted = all(key in known for key in keys if key.startswith("sandbox."))
     return ["sandbox=docker" if wanted and docker_engine.answers() else "sandbox=process"]
 
@@ -139,7 +141,7 @@ def _image_error(config: Config, say: Callable[[str], None]) -> str:
     return ""
 
 
-def _option(group: str, name: str) -> Config:
+def option(group: str, name: str) -> Config:
     """Return an option of a config group as it is written, without what it refers to."""
     return cast(Config, OmegaConf.to_container(OmegaConf.load(bundled("conf") / group / f"{name}.yaml")))
 
@@ -171,13 +173,13 @@ def for_fork(config: Config, overrides: Sequence[str]) -> Config:
 
     Raises ConfigurationError.
     """
-    changed: dict[str, Any] = {**config, "run": None}
+    changed: dict[str, Any] = {**config, "run": None, "study": None}
     for override in (part for given in overrides for part in normal_form(given)):
         key, value = parsed(override)
         if key in ("problem", "store") or key.startswith(("params.", "store.")):
             raise ConfigurationError(f"A fork keeps its {key.partition('.')[0]}; {key!r} cannot be changed.")
-        if key == _EXPERIMENT:
-            raise ConfigurationError("A fork takes options and settings one by one, not an experiment.")
+        if key in _SEVERAL_GROUPS:
+            raise ConfigurationError(f"A fork takes options and settings one by one, not an {key}.")
         if key in _groups():
             changed[key] = configure(["problem=none", override])[key]
         else:
@@ -298,8 +300,8 @@ def _not_in_option(said: str, overrides: Sequence[str]) -> str:
 def _known_keys() -> set[str]:
     keys: set[str] = set()
     for path in bundled("conf").rglob("*.yaml"):
-        if path.parent.name == _EXPERIMENT:
-            continue  # its settings are those of other groups
+        if path.parent.name in _SEVERAL_GROUPS:
+            continue
         prefix = "" if path.parent == bundled("conf") else f"{path.parent.name}."
         keys.update(prefix + key for key in _paths(OmegaConf.to_container(OmegaConf.load(path))))
     return keys | set(_groups())
@@ -340,13 +342,21 @@ def load_problem(name: str, params: Mapping[str, object] | None = None) -> Probl
     return Problem.load(Path(name), params)
 
 
+def build_problem(config: Config) -> Problem:
+    """Return the problem of a configuration. Raises ConfigurationError or ProblemError."""
+    problem = load_problem(config["problem"], config["params"])
+    blocks = config["mutation"].get("blocks", "all")  # a run on record may be older
+    check_value(blocks, Literal["all", "one"], "mutation.blocks")
+    return problem.with_one_block() if blocks == "one" else problem
+
+
 def build(config: Config) -> Parts:
     """Build everything a run is made of. Nothing is started, opened or spent.
 
     Raises ConfigurationError or ProblemError.
     """
     check_settings(config)
-    problem = load_problem(config["problem"], config["params"])
+    problem = build_problem(config)
     model = build_model(config)
     build_sandbox(config, problem)  # so that a wrong setting of it is met now, not when the first one starts
     executor = build_executor(config, problem)
@@ -520,7 +530,7 @@ def _holder() -> str:
 
 def store_config(url: str) -> Config:
     """Return the configuration of the store at a URL."""
-    return {**_option("store", "sqlite"), "url": url}
+    return {**option("store", "sqlite"), "url": url}
 
 
 def find_run(url: str, run: str) -> RunInfo:
@@ -538,7 +548,7 @@ def find_run(url: str, run: str) -> RunInfo:
 def problem_of(run: RunInfo) -> Problem:
     """Return the problem of a run on record. Raises ProblemError when its folder cannot be read any more."""
     try:
-        return load_problem(str(run.config["problem"]), cast(Mapping[str, object], run.config["params"]))
+        return build_problem(run.config)
     except (ProblemError, ConfigurationError) as error:
         raise ProblemError(
             f"Run {run.id!r} needs its problem: {error} Put the folder back where it was. "

@@ -1,8 +1,9 @@
-"""Curves of a race as one SVG: a panel for each problem and mutator, a line for each search."""
+"""Curves as one SVG: for a race a panel for each problem and mutator, and a line for each search."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -24,39 +25,77 @@ _COLOURS = (
     "#17becf",
 )
 _WIDTH, _HEIGHT, _MARGIN, _COLUMNS = 300, 200, 34, 3
+_NAME = 130  # pixels of a name in the legend
 _POINTS = 100  # along a curve
 
 Floats = NDArray[np.float64]
 Panel = dict[str, list[Floats]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Stroke:
+    colour: str
+    dashes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One run's curve: those of one name in one panel are drawn as their mean."""
+
+    panel: str
+    name: str
+    curve: Curve
+
+
 def svg(results: Iterable[CellResult]) -> str:
-    """Return the picture: the mean of the seeds as a line, their range as a band."""
+    """Return the picture of a race."""
+    return drawn(
+        Line(
+            f"{result.cell.problem}, {result.cell.mutator}",
+            result.cell.search,
+            Curve(result.curve, result.cell.proposals),
+        )
+        for result in results
+    )
+
+
+def drawn(lines: Iterable[Line]) -> str:
+    """Return the picture: the mean of the runs of a name as a line, their range as a band."""
     panels: dict[str, Panel] = {}
     longest: dict[str, int] = {}
-    for result in results:
-        title = f"{result.cell.problem}, {result.cell.mutator}"
-        values = Curve(result.curve, result.cell.proposals).values()
-        panels.setdefault(title, {}).setdefault(result.cell.search, []).append(values)
-        longest[title] = max(longest.get(title, 0), result.cell.proposals)
+    for line in lines:
+        panels.setdefault(line.panel, {}).setdefault(line.name, []).append(line.curve.values())
+        longest[line.panel] = max(longest.get(line.panel, 0), line.curve.proposals)
     names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
-    colours = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(names)}
-    rows = -(-len(panels) // _COLUMNS)
-    drawn = [
-        f'<g transform="translate({_WIDTH * (index % _COLUMNS)},{30 + _HEIGHT * (index // _COLUMNS)})">'
-        f"{_panel(title, panel, colours, longest[title])}</g>"
+    strokes = {name: _stroke(index) for index, name in enumerate(names)}
+    across = min(_COLUMNS, max(1, len(panels)))
+    in_row = max(1, _WIDTH * across // _NAME)
+    top = 14 * -(-len(names) // in_row) + 16
+    made = [
+        f'<g transform="translate({_WIDTH * (index % _COLUMNS)},{top + _HEIGHT * (index // _COLUMNS)})">'
+        f"{_panel(title, panel, strokes, longest[title])}</g>"
         for index, (title, panel) in enumerate(panels.items())
     ]
-    legend = "".join(
-        f'<text x="{_MARGIN + 90 * index}" y="18" fill="{colours[name]}">{escape(name)}</text>'
-        for index, name in enumerate(names)
-    )
-    size = f'width="{max(_WIDTH * _COLUMNS, 90 * len(names) + 60)}" height="{40 + _HEIGHT * rows}"'
+    legend = "".join(_named(name, stroke, index, in_row) for index, (name, stroke) in enumerate(strokes.items()))
+    size = f'width="{_WIDTH * across}" height="{top + 10 + _HEIGHT * -(-len(panels) // _COLUMNS)}"'
     style = 'font-family="sans-serif" font-size="10"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{legend}{"".join(drawn)}</svg>\n'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{legend}{"".join(made)}</svg>\n'
 
 
-def _panel(title: str, panel: Panel, colours: dict[str, str], proposals: int) -> str:
+def _stroke(index: int) -> _Stroke:
+    """Return the colour of a name; colours that come again are dashed."""
+    return _Stroke(_COLOURS[index % len(_COLOURS)], "" if index < len(_COLOURS) else ' stroke-dasharray="4 3"')
+
+
+def _named(name: str, stroke: _Stroke, index: int, in_row: int) -> str:
+    x, y = _MARGIN + _NAME * (index % in_row), 14 + 14 * (index // in_row)
+    return (
+        f'<path d="M{x} {y - 3}h18" stroke="{stroke.colour}" stroke-width="1.5"{stroke.dashes}/>'
+        f'<text x="{x + 22}" y="{y}" fill="{stroke.colour}">{escape(name)}</text>'
+    )
+
+
+def _panel(title: str, panel: Panel, strokes: dict[str, _Stroke], proposals: int) -> str:
     every = np.concatenate([values for curves in panel.values() for values in curves])
     low, high = float(every.min()), float(every.max())
     high = high if high > low else low + 1.0
@@ -75,13 +114,14 @@ def _panel(title: str, panel: Panel, colours: dict[str, str], proposals: int) ->
         f'<text x="0" y="{20 + inner_height}">{low:.2f}</text>'
         f'<text x="{_MARGIN + inner_width - 20}" y="{34 + inner_height}">{proposals}</text>'
     )
-    return frame + marks + "".join(_lines(curves, colours[name], line) for name, curves in panel.items())
+    return frame + marks + "".join(_lines(curves, strokes[name], line) for name, curves in panel.items())
 
 
-def _lines(curves: Sequence[Floats], colour: str, line: Callable[[Floats], list[str]]) -> str:
+def _lines(curves: Sequence[Floats], stroke: _Stroke, line: Callable[[Floats], list[str]]) -> str:
     stacked = np.stack([curve for curve in curves if len(curve) == len(curves[0])])
     band = " ".join([*line(stacked.max(axis=0)), *reversed(line(stacked.min(axis=0)))])
     return (
-        f'<polygon points="{band}" fill="{colour}" fill-opacity="0.12"/>'
-        f'<polyline points="{" ".join(line(stacked.mean(axis=0)))}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+        f'<polygon points="{band}" fill="{stroke.colour}" fill-opacity="0.12"/>'
+        f'<polyline points="{" ".join(line(stacked.mean(axis=0)))}" fill="none" '
+        f'stroke="{stroke.colour}" stroke-width="1.5"{stroke.dashes}/>'
     )

@@ -14,13 +14,15 @@ import click
 import numpy as np
 from rich.console import Console
 
+from evolve import wiring
 from evolve.bench import machinery, race, sandboxes, search_race, soak
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
 from evolve.bench.race_plot import svg
 from evolve.bench.race_statistics import Comparison, Row, Tally, Verdict, summarise, tally
-from evolve.cli.options import as_json, json_option
+from evolve.cli.ablating import folder_of, report
+from evolve.cli.options import as_json, json_option, store_option
 from evolve.terminal import table_of
 
 _SPREAD: dict[str, Callable[[list[float]], float]] = {"min": min, "median": statistics.median, "max": max}
@@ -188,6 +190,20 @@ def search_(
     if plot is not None and results:
         plot.write_text(svg(results))
     sys.exit(0 if len(results) == len(cells.cells()) else 1)
+
+
+@bench.command("ablation")
+@click.argument("study", default="ablation")
+@store_option
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of table and picture; runs/STUDY unless given.")
+@json_option
+def ablation_(study: str, store: str, out: Path | None, json_: bool) -> None:
+    """What each part is worth, from the runs of STUDY on record: evolve run -m experiment=ablation makes them."""
+    opened = wiring.open_existing(store)
+    try:
+        report(opened, study, out or folder_of(study), json_)
+    finally:
+        opened.close()
 
 
 def _names(text: str) -> list[str]:

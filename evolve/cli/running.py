@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from evolve import wiring
+from evolve.bench import variants
 from evolve.cli.options import (
     agreement_data,
     as_json,
@@ -23,6 +24,7 @@ from evolve.cli.options import (
     spread_data,
     store_option,
 )
+from evolve.cli.studies import Study
 from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.fork import fork
@@ -59,13 +61,13 @@ def run(
 ) -> None:
     """Evolve a problem's program: evolve run problem=bin_packing budget.wall_s=60 llm=MODEL"""
     if multirun:
-        _multirun(overrides, config_dir, quiet, json_)
-        return
+        sys.exit(_multirun(overrides, config_dir, quiet, json_))
     if cfg:
         config = wiring.configure([*wiring.sandbox_of_this_machine(overrides), *overrides], config_dir)
         click.echo(as_json(config) if json_ else wiring.as_yaml(config), nl=False)
         return
     config = wiring.configure_here(overrides, say, config_dir)
+    variants.check(config, config_dir)
     if estimate:
         _print_estimate(config, json_)
     else:
@@ -171,9 +173,41 @@ def _print_estimate(config: wiring.Config, json_: bool) -> None:
 
 
 def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
+    if config["study"] is not None:
+        sys.exit(_of_study(config, quiet or json_))
     parts = wiring.build(config)
     info = wiring.new_run(config, parts)
     _work(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
+
+
+def _of_study(config: wiring.Config, quiet: bool) -> int:
+    """Begin a run of a study, or go on where its record ends; return the exit code."""
+    parts = wiring.build(config)
+    run = variants.run_id(config, parts.problem)
+    info = wiring.new_run({**config, "run": run}, parts)
+    known = _on_record(parts, info)
+    if known is not None and known.status == "finished":
+        say(f"{run}: on record")
+        return 0
+
+    def begin(observe: Observer) -> Coroutine[Any, Any, Result]:
+        return start_run(parts, info, observe) if known is None else resume_run(parts, run, observe)
+
+    result = _to_end(_Watched(parts, run, quiet), begin)
+    scores = ", ".join(f"{o.name} {result.best.metrics[o.name]:g}" for o in parts.problem.objectives)
+    say(f"{run}: {result.status}, {scores}, ${result.progress.spent.cost_usd:.4f}: {result.reason}")
+    if result.status == "paused":
+        say("Stopped. The same command goes on from here.")
+        sys.exit(130)
+    return 0 if result.status != "failed" else 1
+
+
+def _on_record(parts: Parts, info: RunInfo) -> RunInfo | None:
+    store = parts.open_store()
+    try:
+        return variants.on_record(store, info)
+    finally:
+        store.close()
 
 
 def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> None:
@@ -269,12 +303,24 @@ def _refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
         )
 
 
-def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> None:
+def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> int:
+    """Run each combination; return the exit code. The runs of a study are compared in the end."""
     chosen = [*wiring.sandbox_of_this_machine(overrides), *overrides]
     arguments = [part for override in chosen for part in wiring.normal_form(override)]
     if config_dir is not None:
         arguments += ["--config-dir", str(config_dir.resolve())]
-    wiring.sweep(arguments, lambda config: _sweep_one(config, quiet, json_))
+    study = Study()
+
+    def once(config: wiring.Config) -> None:
+        if config["study"] is None:
+            variants.check(config, config_dir)
+            _sweep_one(config, quiet, json_)
+        elif study.takes(config, config_dir):
+            with study.noting():
+                study.note(_of_study(config, quiet or json_))
+
+    wiring.sweep(arguments, once)
+    return study.close(json_)
 
 
 def _sweep_one(config: wiring.Config, quiet: bool, json_: bool) -> None:

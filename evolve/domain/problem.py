@@ -11,6 +11,7 @@ Layout::
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
@@ -27,6 +28,7 @@ import yaml
 from evolve.domain.blocks import editable_regions
 from evolve.domain.objective import Constraint, Direction, Feature, Objective
 from evolve.domain.program import AUTOMATIC, Program
+from evolve.domain.single_block import one_block
 from evolve.errors import ProblemError, nearest
 
 SEALED = "sealed"
@@ -132,6 +134,7 @@ class Problem:
         constraints: bounds that come before all objectives.
         deterministic: whether a program scores the same whenever it is judged, so that a score on record
             need not be found again.
+        one_block: whether only one of the seed's blocks may change.
     """
 
     name: str
@@ -150,6 +153,7 @@ class Problem:
     known_best: tuple[KnownBest, ...]
     constraints: tuple[Constraint, ...] = ()
     deterministic: bool = True
+    one_block: bool = False
 
     @classmethod
     def load(cls, folder: Path, params: Mapping[str, object] | None = None) -> Problem:
@@ -161,7 +165,21 @@ class Problem:
 
     def seed(self) -> Program:
         """Return the initial program."""
-        return Program(step=0, files=read_program(self.folder / "seed"), parents=(), detail={"operator": "seed"})
+        files = read_program(self.folder / "seed")
+        if self.one_block:
+            path, text = one_block(files, self._editable(files))
+            files = {**files, path: text}
+        return Program(step=0, files=files, parents=(), detail={"operator": "seed"})
+
+    def with_one_block(self) -> Problem:
+        """Return the problem with one block of its seed that may change. Raises ProblemError if it has no other."""
+        files = read_program(self.folder / "seed")
+        path, _ = one_block(files, self._editable(files))
+        return replace(self, editable=(glob.escape(path),), one_block=True)
+
+    def _editable(self, files: Mapping[str, str]) -> list[str]:
+        """Return the files that may change, the one that the judge calls first."""
+        return sorted((path for path in files if self.is_editable(path)), key=lambda path: (path != self.entry, path))
 
     def baselines(self) -> dict[str, Mapping[str, str]]:
         """Return the programs under ``baselines/`` by name, each completed with the seed's other files."""

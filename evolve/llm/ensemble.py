@@ -183,22 +183,42 @@ class _Held:
 
 
 # ── from a configuration ──────────────────────────────────────────────────────────────────────
-def ensemble_of(members: Mapping[str, Mapping[str, Any]], *, each: Mapping[str, Any]) -> Ensemble:
+def ensemble_of(
+    members: Mapping[str, Mapping[str, Any]], *, each: Mapping[str, Any], tiers: Sequence[str] | None = None
+) -> Ensemble:
     """Return the ensemble that a configuration describes.
 
     Args:
         members: name -> settings of LiteLlmModel, and ``tier``, ``weight``, ``fallbacks``.
         each: settings of every member that does not have its own.
+        tiers: members of others are left out, also where they stand in for others; None for all.
 
     Raises:
-        ConfigurationError: a setting is unknown, missing or has the wrong type.
+        ConfigurationError: a setting is unknown, missing or has the wrong type, or no member is left.
     """
     if not members:
         raise ConfigurationError("llm.members: expected at least one, e.g. +llm.members.small.model=openai/gpt-5-mini.")
     settings = {name: {**each, **own} for name, own in members.items()}
     made = [_member(name, given, f"llm.members.{name}") for name, given in settings.items()]
-    fallbacks = {name: given["fallbacks"] for name, given in settings.items() if given.get("fallbacks") is not None}
-    return Ensemble(made, fallbacks)
+    asked = _of_tiers(made, list(Tier) if tiers is None else tiers)
+    left_out = settings.keys() - {member.model.name for member in asked}
+    fallbacks = {
+        name: [other for other in given["fallbacks"] if other not in left_out]
+        for name, given in settings.items()
+        if given.get("fallbacks") is not None and name not in left_out
+    }
+    return Ensemble(asked, fallbacks)
+
+
+def _of_tiers(members: Sequence[Member], tiers: Sequence[str]) -> list[Member]:
+    known = [str(tier) for tier in Tier]
+    for tier in tiers:
+        if tier not in known:
+            raise ConfigurationError(f"llm.tiers: there is no tier {tier!r}. {nearest(tier, known)}")
+    asked = [member for member in members if member.tier in tiers]
+    if not asked:
+        raise ConfigurationError(f"llm.tiers: no member of the ensemble is of tier {' or '.join(tiers) or 'none'}.")
+    return asked
 
 
 def _member(name: str, settings: Mapping[str, Any], where: str) -> Member:

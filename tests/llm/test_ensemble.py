@@ -202,3 +202,18 @@ def test_choices_are_made_by_the_request_alone_and_all_are_made() -> None:
     assert len(drawn) == 6
     calls = {first.request(CHAT, call).settings["temperature"] for call in range(30)}
     assert len(calls) == 3
+
+
+def test_tiers_that_are_left_out_stand_in_for_nobody() -> None:
+    members = {
+        "small": {"model": "m", "fallbacks": ["big", "other"]},
+        "other": {"model": "n"},
+        "big": {"model": "o", "tier": "strong", "fallbacks": ["small"]},
+    }
+    made = ensemble_of(members, each=EACH, tiers=["cheap"])
+    assert [member.model.name for member in made.members] == ["small", "other"]
+    with pytest.raises(ConfigurationError, match="no member 'big'"):
+        made.member("big")
+    for tiers, said in ((["chep"], "no tier 'chep'.*'cheap'"), ([], "no member of the ensemble is of tier none")):
+        with pytest.raises(ConfigurationError, match=said):
+            ensemble_of(members, each=EACH, tiers=tiers)
