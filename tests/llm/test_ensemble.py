@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -205,7 +206,7 @@ def test_choices_are_made_by_the_request_alone_and_all_are_made() -> None:
 
 
 def test_tiers_that_are_left_out_stand_in_for_nobody() -> None:
-    members = {
+    members: dict[str, dict[str, Any]] = {
         "small": {"model": "m", "fallbacks": ["big", "other"]},
         "other": {"model": "n"},
         "big": {"model": "o", "tier": "strong", "fallbacks": ["small"]},
