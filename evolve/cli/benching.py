@@ -14,7 +14,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from evolve.bench import machinery, race, sandboxes, search_race, soak
+from evolve.bench import decisions, machinery, race, sandboxes, search_race, soak
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
@@ -136,6 +136,30 @@ def soak_(
     else:
         _print_soak(report)
     sys.exit(0 if report.holds else 1)
+
+
+@bench.command("decisions")
+@click.option("--searches", help="Of conf/search, or controller: all that decides beside a model. All unless given.")
+@click.option("--programs", default=100_000, show_default=True, type=click.IntRange(min=600), help="Attempts of each.")
+@json_option
+def decisions_(searches: str | None, programs: int, json_: bool) -> None:
+    """What deciding costs as a run grows: processor time of an ask and a tell, rebuilding, memory.
+
+    Goals: 1 ms and flat; 20 s for 100,000 programs; 2 kB for each.
+    """
+    rows = []
+    names = _names(searches) if searches is not None else decisions.everybody()
+    for cost in decisions.costs(names, programs):
+        rows.append(asdict(cost))
+        if json_:
+            click.echo(as_json(rows[-1]))
+    if not json_:
+        shown = [{name: _short(value) for name, value in row.items()} for row in rows]
+        Console(width=_WIDE).print(table_of(shown, list(shown[0])))
+
+
+def _short(value: object) -> object:
+    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else value
 
 
 @bench.command("search")
