@@ -14,7 +14,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from evolve.bench import decisions, machinery, race, sandboxes, search_race, soak
+from evolve.bench import decisions, machinery, race, sandboxes, search_race, soak, tuner
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
@@ -160,6 +160,24 @@ def decisions_(searches: str | None, programs: int, json_: bool) -> None:
 
 def _short(value: object) -> object:
     return f"{value:.3g}" if isinstance(value, float) else "" if value is None else value
+
+
+@bench.command("tuner")
+@click.option("--problem", default=tuner.LANDSCAPE, show_default=True, help="A landscape or problem with a loss.")
+@click.option("--tuned", default=200, show_default=True, type=click.IntRange(min=1), help="Evaluations of tune.")
+@click.option("--edited", default=2000, show_default=True, type=click.IntRange(min=1), help="Evaluations of syntax.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="Seeds 1, 2, ... of each.")
+@json_option
+def tuner_(problem: str, tuned: int, edited: int, seeds: int, json_: bool) -> None:
+    """What tuning constants reaches beside editing the syntax, each alone, without a model: the least loss."""
+    rows = []
+    for reached in tuner.compared(tuned, edited, range(1, seeds + 1), problem):
+        spread = {"best": reached.best, "median": reached.median, "worst": reached.worst}
+        rows.append({"operator": reached.operator, "evaluations": reached.evaluations, **spread})
+        if json_:
+            click.echo(as_json({**rows[-1], "losses": reached.losses}))
+    if not json_:
+        Console().print(table_of([{name: _short(value) for name, value in row.items()} for row in rows], list(rows[0])))
 
 
 @bench.command("search")
