@@ -15,7 +15,7 @@ signatures     SignatureClusters, ClusterParents: FunSearch's population and its
 several        SeveralArchives: a member of one is a member of all
 
 parents        rules for the chance of each elite to be a parent, and mixtures of them
-inspirations   Inspired, BestShot: what is drawn by these chances and shown
+inspirations   Inspired, Trajectory, BestShot: what is drawn by these chances and shown
 tradeoffs      parents for every trade-off between objectives, and programs that complement them
 allocation     EvenAllocation, UcbAllocation: which island gets the next attempt
 topology       Migration: which islands send their best where, and when

@@ -21,12 +21,15 @@ class Shown(NamedTuple):
 class Showing(Protocol):
     """Draws what an operator is shown."""
 
-    def choose(self, ranked: Sequence[int], cumulative: FloatArray, rng: np.random.Generator) -> Shown:
+    def choose(
+        self, ranked: Sequence[int], cumulative: FloatArray, records: Sequence[int], rng: np.random.Generator
+    ) -> Shown:
         """Return the steps of a parent and its inspirations.
 
         Args:
             ranked: steps of the elites, best first, all different, at least one.
             cumulative: running sums of their chances to be the parent.
+            records: steps of the programs that were the best before, the latest first.
         """
 
     def beside(self, ranked: Sequence[int], parent: int, rng: np.random.Generator) -> Shown:
@@ -48,7 +51,9 @@ class Inspired:
         self._count = count
         self._top = top
 
-    def choose(self, ranked: Sequence[int], cumulative: FloatArray, rng: np.random.Generator) -> Shown:
+    def choose(
+        self, ranked: Sequence[int], cumulative: FloatArray, records: Sequence[int], rng: np.random.Generator
+    ) -> Shown:
         """Return a parent and its inspirations."""
         place = drawn_place(cumulative, rng)
         return Shown(ranked[place], choose_inspirations(ranked, place, rng, count=self._count, top=self._top))
@@ -57,6 +62,34 @@ class Inspired:
         """Return inspirations for any parent."""
         steps = [parent, *(step for step in ranked if step != parent)]
         return Shown(parent, choose_inspirations(steps, 0, rng, count=self._count, top=self._top))
+
+
+class Trajectory:
+    """The parent by its chance; beside it how the best came about: the best, then those that were it before.
+
+    What changed between them is what helped, and may help again; after the ascending trajectories of OPRO
+    (Yang et al., arXiv:2309.03409).
+
+    Args:
+        count: inspirations.
+    """
+
+    def __init__(self, *, count: int) -> None:
+        if count < 0:
+            raise ConfigurationError(f"showing.count must be at least 0, found {count}.")
+        self._count = count
+
+    def choose(
+        self, ranked: Sequence[int], cumulative: FloatArray, records: Sequence[int], rng: np.random.Generator
+    ) -> Shown:
+        """Return a parent and its inspirations."""
+        parent = ranked[drawn_place(cumulative, rng)]
+        others = [step for step in (ranked[0], *records) if step != parent]
+        return Shown(parent, tuple(others[: self._count]))
+
+    def beside(self, ranked: Sequence[int], parent: int, rng: np.random.Generator) -> Shown:
+        """Return the best of the others for any parent."""
+        return Shown(parent, tuple([step for step in ranked if step != parent][: self._count]))
 
 
 class BestShot:
@@ -74,7 +107,9 @@ class BestShot:
             raise ConfigurationError(f"showing.programs must be at least 1, found {programs}.")
         self._programs = programs
 
-    def choose(self, ranked: Sequence[int], cumulative: FloatArray, rng: np.random.Generator) -> Shown:
+    def choose(
+        self, ranked: Sequence[int], cumulative: FloatArray, records: Sequence[int], rng: np.random.Generator
+    ) -> Shown:
         """Return the best of up to k different programs, and the others, worst first."""
         chances = np.diff(cumulative, prepend=0.0)
         count = min(self._programs, int((chances > 0).sum()))

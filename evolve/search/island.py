@@ -114,7 +114,8 @@ class Island:
     def choose(self, rng: np.random.Generator) -> Shown:
         """Return the steps of a parent and its inspirations."""
         cumulative = self._chances()
-        return self._showing.choose(self._steps, cumulative, rng)
+        records = [record.step for record in reversed(self._trail)]
+        return self._showing.choose(self._steps, cumulative, records, rng)
 
     def go_back(self, rng: np.random.Generator) -> Shown:
         """Return an earlier record as the parent, if there is one, and inspirations."""
