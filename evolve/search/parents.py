@@ -8,7 +8,7 @@ would all go to that one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -39,6 +39,8 @@ class Ranking:
         valid: programs offered to this island, migrants included.
         stagnation: attempts on this island since its last record.
         momentum: mean of recent squared relative improvements of the island's best; 0 when it stands still.
+        rivals: all gains of the first elites, those that break constraints as little as the best, shape (m,
+            objectives); m is at least 1 and at most n.
     """
 
     elites: Sequence[Scored]
@@ -48,6 +50,7 @@ class Ranking:
     valid: int = 0
     stagnation: int = 0
     momentum: float = 0.0
+    rivals: FloatArray = field(default_factory=lambda: np.zeros((1, 1)))
 
 
 class ParentRule(Protocol):
@@ -73,13 +76,10 @@ class FrontParents:
     def chances(self, ranking: Ranking) -> FloatArray:
         """Return equal chances on the front."""
         chances = np.zeros(len(ranking.gains))
-        leader = ranking.elites[0]
-        if len(leader.gains) == 1:
+        if ranking.rivals.shape[1] == 1:
             chances[0] = 1.0
-            return chances
-        rivals = [at for at, elite in enumerate(ranking.elites) if elite.violation == leader.violation]
-        front = non_dominated([ranking.elites[at].gains for at in rivals])
-        chances[[at for at, is_on_front in zip(rivals, front, strict=True) if is_on_front]] = 1.0
+        else:
+            chances[: len(ranking.rivals)] = non_dominated(ranking.rivals)
         return _normalised(chances)
 
 
@@ -101,15 +101,13 @@ class TradeoffParents:
 
     def chances(self, ranking: Ranking) -> FloatArray:
         """Return each elite's share of the trade-offs."""
-        leader = ranking.elites[0]
         chances = np.zeros(len(ranking.gains))
-        if len(leader.gains) == 1:
+        scaled = quality(ranking.rivals)
+        if scaled.shape[1] == 1:
             chances[0] = 1.0
             return chances
-        rivals = [at for at, elite in enumerate(ranking.elites) if elite.violation == leader.violation]
-        scaled = quality(np.array([ranking.elites[at].gains for at in rivals]))
-        for weights in self._weights(len(leader.gains)):
-            chances[rivals[int(tchebycheff(scaled, weights).argmin())]] += 1.0 / self._count
+        for weights in self._weights(scaled.shape[1]):
+            chances[int(tchebycheff(scaled, weights).argmin())] += 1.0 / self._count
         return chances
 
     def _weights(self, objectives: int) -> FloatArray:

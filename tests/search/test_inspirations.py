@@ -69,7 +69,9 @@ def test_beside_a_parent_from_elsewhere_stand_two_others(showing: Showing) -> No
         assert len(set(shown.inspirations) - {parent}) == 2
 
 
-@pytest.mark.parametrize("make", [lambda: Inspired(count=-1, top=0), lambda: Trajectory(count=-1), lambda: BestShot(programs=0)])
+@pytest.mark.parametrize(
+    "make", [lambda: Inspired(count=-1, top=0), lambda: Trajectory(count=-1), lambda: BestShot(programs=0)]
+)
 def test_impossible_prompts_are_refused(make: Callable[[], Showing]) -> None:
     with pytest.raises(ConfigurationError, match="must be at least"):
         make()
