@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from evolve import wiring
-from evolve.bench import machinery, race, sandboxes, search_race, soak
+from evolve.bench import decisions, machinery, race, sandboxes, search_race, soak, tuner
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
@@ -138,6 +138,48 @@ def soak_(
     else:
         _print_soak(report)
     sys.exit(0 if report.holds else 1)
+
+
+@bench.command("decisions")
+@click.option("--searches", help="Of conf/search, or controller: all that decides beside a model. All unless given.")
+@click.option("--programs", default=100_000, show_default=True, type=click.IntRange(min=600), help="Attempts of each.")
+@json_option
+def decisions_(searches: str | None, programs: int, json_: bool) -> None:
+    """What deciding costs as a run grows: processor time of an ask and a tell, rebuilding, memory.
+
+    Goals: 1 ms and flat; 20 s for 100,000 programs; 2 kB for each.
+    """
+    rows = []
+    names = _names(searches) if searches is not None else decisions.everybody()
+    for cost in decisions.costs(names, programs):
+        rows.append(asdict(cost))
+        if json_:
+            click.echo(as_json(rows[-1]))
+    if not json_:
+        shown = [{name: _short(value) for name, value in row.items()} for row in rows]
+        Console(width=_WIDE).print(table_of(shown, list(shown[0])))
+
+
+def _short(value: object) -> object:
+    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else value
+
+
+@bench.command("tuner")
+@click.option("--problem", default=tuner.LANDSCAPE, show_default=True, help="A landscape or problem with a loss.")
+@click.option("--tuned", default=200, show_default=True, type=click.IntRange(min=1), help="Evaluations of tune.")
+@click.option("--edited", default=2000, show_default=True, type=click.IntRange(min=1), help="Evaluations of syntax.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="Seeds 1, 2, ... of each.")
+@json_option
+def tuner_(problem: str, tuned: int, edited: int, seeds: int, json_: bool) -> None:
+    """What tuning constants reaches beside editing the syntax, each alone, without a model: the least loss."""
+    rows = []
+    for reached in tuner.compared(tuned, edited, range(1, seeds + 1), problem):
+        spread = {"best": reached.best, "median": reached.median, "worst": reached.worst}
+        rows.append({"operator": reached.operator, "evaluations": reached.evaluations, **spread})
+        if json_:
+            click.echo(as_json({**rows[-1], "losses": reached.losses}))
+    if not json_:
+        Console().print(table_of([{name: _short(value) for name, value in row.items()} for row in rows], list(rows[0])))
 
 
 @bench.command("search")

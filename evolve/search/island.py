@@ -40,7 +40,10 @@ class Island:
         self._momentum = 0.0
         self._ranked: list[Scored] | None = None
         self._steps: list[int] = []
+        self._places: dict[int, int] = {}  # step -> place in the ranking
         self._gains: FloatArray = np.empty(0)
+        self._rivals: FloatArray = np.empty((0, 0))
+        self._counts: FloatArray = np.empty((0, 2))  # as in _children, in the order of the ranking
         self._cumulative: FloatArray | None = None
         self.stagnation = 0
 
@@ -100,6 +103,8 @@ class Island:
         if counts is not None:
             counts[0] += 1
             counts[1] += bool(placement)
+            if self._ranked is not None and parent in self._places:
+                self._counts[self._places[parent]] = counts
 
     def ranked(self) -> Sequence[Scored]:
         """Return the members, the leader first, then best first."""
@@ -108,7 +113,11 @@ class Island:
             others = [elite for elite in self._archive.elites() if elite.step != self._leader.step]
             self._ranked = [self._leader, *best_first(others)]
             self._steps = [elite.step for elite in self._ranked]
+            self._places = {step: place for place, step in enumerate(self._steps)}
             self._gains = np.array([elite.gains[0] for elite in self._ranked])
+            violation = self._leader.violation
+            self._rivals = np.array([elite.gains for elite in self._ranked if elite.violation == violation])
+            self._counts = np.array([self._children[step] for step in self._steps], dtype=np.float64)
         return self._ranked
 
     def choose(self, rng: np.random.Generator) -> Shown:
@@ -143,9 +152,9 @@ class Island:
     def _chances(self) -> FloatArray:
         if self._cumulative is None:
             ranked = self.ranked()
-            counts = np.array([self._children[step] for step in self._steps], dtype=np.float64)
+            children, accepted = self._counts.T
             ranking = Ranking(
-                ranked, self._gains, counts[:, 0], counts[:, 1], self._valid, self.stagnation, self._momentum
+                ranked, self._gains, children, accepted, self._valid, self.stagnation, self._momentum, self._rivals
             )
             self._cumulative = self._parents.chances(ranking).cumsum()
         return self._cumulative

@@ -8,7 +8,7 @@ would all go to that one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from evolve.domain.evaluation import Scored
 from evolve.errors import ConfigurationError
 from evolve.search.pareto import non_dominated
+from evolve.search.tradeoffs import quality, tchebycheff
 
 FloatArray = NDArray[np.float64]
 
@@ -38,6 +39,8 @@ class Ranking:
         valid: programs offered to this island, migrants included.
         stagnation: attempts on this island since its last record.
         momentum: mean of recent squared relative improvements of the island's best; 0 when it stands still.
+        rivals: all gains of the first elites, those that break constraints as little as the best, shape (m,
+            objectives); m is at least 1 and at most n.
     """
 
     elites: Sequence[Scored]
@@ -47,6 +50,7 @@ class Ranking:
     valid: int = 0
     stagnation: int = 0
     momentum: float = 0.0
+    rivals: FloatArray = field(default_factory=lambda: np.zeros((1, 1)))
 
 
 class ParentRule(Protocol):
@@ -72,14 +76,45 @@ class FrontParents:
     def chances(self, ranking: Ranking) -> FloatArray:
         """Return equal chances on the front."""
         chances = np.zeros(len(ranking.gains))
-        leader = ranking.elites[0]
-        if len(leader.gains) == 1:
+        if ranking.rivals.shape[1] == 1:
+            chances[0] = 1.0
+        else:
+            chances[: len(ranking.rivals)] = non_dominated(ranking.rivals)
+        return _normalised(chances)
+
+
+class TradeoffParents:
+    """The elites that are best for some trade-off between the objectives; with one objective the leader alone.
+
+    Each of a few fixed trade-offs has the same share, and gives it to the elite that is best for it (``tradeoffs``,
+    scaled to the elites that break constraints as little as the leader): fewer parents than the front has members.
+
+    Args:
+        tradeoffs: how many. With two objectives they are spread evenly, the middle one included if the
+            number is odd; with more they are drawn once.
+    """
+
+    def __init__(self, *, tradeoffs: int) -> None:
+        if tradeoffs < 1:
+            raise ConfigurationError(f"tradeoffs: expected at least 1, found {tradeoffs}.")
+        self._count = tradeoffs
+
+    def chances(self, ranking: Ranking) -> FloatArray:
+        """Return each elite's share of the trade-offs."""
+        chances = np.zeros(len(ranking.gains))
+        scaled = quality(ranking.rivals)
+        if scaled.shape[1] == 1:
             chances[0] = 1.0
             return chances
-        rivals = [at for at, elite in enumerate(ranking.elites) if elite.violation == leader.violation]
-        front = non_dominated([ranking.elites[at].gains for at in rivals])
-        chances[[at for at, is_on_front in zip(rivals, front, strict=True) if is_on_front]] = 1.0
-        return _normalised(chances)
+        for weights in self._weights(scaled.shape[1]):
+            chances[int(tchebycheff(scaled, weights).argmin())] += 1.0 / self._count
+        return chances
+
+    def _weights(self, objectives: int) -> FloatArray:
+        if objectives > 2:
+            return np.random.default_rng(0).dirichlet(np.ones(objectives), self._count)
+        first = (np.arange(self._count) + 0.5) / self._count
+        return np.stack([first, 1.0 - first], axis=1)
 
 
 class UniformParents:

@@ -37,11 +37,11 @@ def hypervolume(gains: Sequence[Sequence[float]], reference: Sequence[float]) ->
     return float(moocore.hypervolume(np.array(gains), ref=np.array(reference), maximise=True))
 
 
-def non_dominated(gains: Sequence[Sequence[float]]) -> list[bool]:
+def non_dominated(gains: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return for each row whether no other dominates it; of equal rows the first counts. By moocore."""
     import moocore  # takes 0.1 s
 
-    return [bool(kept) for kept in moocore.is_nondominated(np.array(gains), maximise=True, keep_weakly=False)]
+    return np.asarray(moocore.is_nondominated(gains, maximise=True, keep_weakly=False), dtype=np.bool_)
 
 
 class ParetoFront:
