@@ -32,7 +32,7 @@ from evolve.controller.measurements import best_on_record, measurements
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.proposal import Attempt
-from evolve.errors import NotFound, StoreError
+from evolve.errors import NotFound, ProblemError, StoreError
 from evolve.evaluation.agreement import agreements
 from evolve.interfaces import RunInfo, Store
 from evolve.llm.requests import request_hash
@@ -186,7 +186,11 @@ def _best(store: Store, info: RunInfo) -> tuple[int, Evaluation]:
 
 def _measured(store: Store, info: RunInfo, step: int) -> dict[str, Any]:
     """Return mean and interval of a program's objectives, where it was judged again."""
-    spreads = measurements(store, info.id, step).spreads(wiring.problem_of(info))
+    try:
+        problem = wiring.problem_of(info)
+    except ProblemError:
+        return {}  # its folder is gone, which must not keep anybody from the record
+    spreads = measurements(store, info.id, step).spreads(problem)
     return {name: spread_data(spread) for name, spread in spreads.items()}
 
 

