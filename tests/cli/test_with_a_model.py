@@ -34,11 +34,12 @@ def test_a_run_with_a_model_is_on_record_to_the_cent_and_replays(evolve: Command
     assert shown["causes"] and shown["outcomes"]["valid"] > 5
     made = [row for row in lines(evolve("export", "m", "--no-files")) if row["operator"] == "diff" and row["made_by"]]
     program = lines(evolve("show", "m", str(made[0]["step"]), "--json"))[0]
-    prompt = program["calls"][0]["prompt"][-1]["content"]
+    call = program["calls"][-1]  # the one before may have had an unusable answer
+    prompt = call["prompt"][1]["content"]
     assert "sum_radii" in prompt and "EVOLVE-BLOCK-START" in prompt
-    assert "SEARCH" in program["calls"][0]["answer"]
-    assert [state["state"] for state in program["calls"][0]["states"]] == ["sent", "answered", "validated"]
-    assert sum(state["cost_usd"] for state in program["calls"][0]["states"]) == program["calls"][0]["cost_usd"] > 0
+    assert "SEARCH" in call["answer"]
+    assert [state["state"] for state in call["states"]] == ["sent", "answered", "validated"]
+    assert sum(state["cost_usd"] for state in call["states"]) == call["cost_usd"] > 0
     rows = lines(evolve("export", "m", "--no-files"))
     cut = next(row["step"] for row in rows if row["cause"] == "truncated")
     barren = lines(evolve("show", "m", str(cut), "--json"))[0]
@@ -82,7 +83,8 @@ def test_a_model_that_answers_nonsense_costs_attempts_not_the_run(evolve: Comman
         (result,) = lines(evolve("run", *setting, "budget.proposals=25", "--json"))
     assert result["best"]["step"] == 0
     causes = lines(evolve("show", "n", "--json"))[0]["causes"]
-    assert sum(causes.values()) == 24 and set(causes) <= {
+    # All but the seed, and its repeat for noise.
+    assert sum(causes.values()) == 23 and set(causes) <= {
         "malformed_patch",
         "no_code",
         "no_findings",
