@@ -171,5 +171,13 @@ def descendants(ancestor: int) -> set[int]:
 
 
 def slot_processes() -> set[int]:
-    """Return the processes of the slots that this process started."""
-    return descendants(os.getpid())
+    """Return the processes of the slots that this process started, without multiprocessing's own helper."""
+    return {pid for pid in descendants(os.getpid()) if b"resource_tracker" not in command_of(pid)}
+
+
+def command_of(pid: int) -> bytes:
+    """Return a process's command line, empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
