@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import mean
 
 from evolve.controller.budget import Budget, Spent
 from evolve.controller.decisions import Decisions
+from evolve.controller.stand_in import StandIn
 from evolve.domain.program import SEED_STEP
-from evolve.domain.proposal import Choice, Completion, Message, Request, Selected
+from evolve.domain.proposal import Choice, Completion, Request, Selected
 from evolve.domain.tokens import estimate_prompt_tokens, estimate_tokens
 from evolve.errors import ModelError, ProposalRejected
 from evolve.interfaces import LanguageModel, Report, tell_nobody
@@ -39,32 +39,17 @@ class Estimate:
     limit: str = ""
 
 
-class _Measuring:
-    """A model that is never asked: it notes how long the prompt is. Otherwise as the wrapped one."""
+class _Measuring(StandIn):
+    """Is never asked: it notes how long the prompt is."""
 
     def __init__(self, model: LanguageModel) -> None:
-        self.name = model.name
-        self.context_tokens = model.context_tokens
-        self.sees = model.sees
+        super().__init__(model)
         self.prompts: list[int] = []
-        self._model = model
-
-    def request(self, messages: Sequence[Message], call: int = 0) -> Request:
-        return self._model.request(messages, call)
-
-    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
-        return self._model.price_usd(prompt_tokens, answer_tokens)
-
-    async def ready(self) -> None:
-        """Nothing is sent."""
 
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Raise ModelError, always."""
         self.prompts.append(estimate_prompt_tokens(request.messages))
         raise ModelError("only the prompt was wanted")
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 async def estimate(decisions: Decisions, model: LanguageModel, budget: Budget, spent: Spent) -> Estimate | None:

@@ -14,10 +14,11 @@ from evolve.controller.attempt import MARK, MODEL_ERROR, asked_model
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.fork import forked_attempts
 from evolve.controller.orders import follow_again
+from evolve.controller.stand_in import StandIn
 from evolve.controller.steering import Taken, taken_orders
 from evolve.domain.causes import Cause
 from evolve.domain.program import SEED_STEP, fingerprint
-from evolve.domain.proposal import REPEATS, Attempt, Completion, Message, Request, Selected
+from evolve.domain.proposal import REPEATS, Attempt, Completion, Request, Selected
 from evolve.errors import ModelError, ProposalRejected
 from evolve.interfaces import Draft, LanguageModel, Report, Store, tell_nobody
 from evolve.llm.requests import request_hash
@@ -34,26 +35,12 @@ class Difference:
     replayed: str
 
 
-class _OnRecord:
-    """A model that answers from the record and from nothing else."""
+class _OnRecord(StandIn):
+    """Answers from the record and from nothing else."""
 
     def __init__(self, model: LanguageModel, paid: Mapping[str, Completion]) -> None:
-        self.name = model.name
-        self.context_tokens = model.context_tokens
-        self.sees = model.sees
-        self._model = model
+        super().__init__(model)
         self._paid = paid
-
-    def request(self, messages: Sequence[Message], call: int = 0) -> Request:
-        """Return the request the run's model would have sent."""
-        return self._model.request(messages, call)
-
-    def price_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
-        """See LanguageModel."""
-        return self._model.price_usd(prompt_tokens, answer_tokens)
-
-    async def ready(self) -> None:
-        """The record can always be read."""
 
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Return the recorded answer. Raises ModelError when this was never answered."""
@@ -61,9 +48,6 @@ class _OnRecord:
         if key not in self._paid:
             raise ModelError("no recorded answer to this prompt")
         return self._paid[key]
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 class Replay:

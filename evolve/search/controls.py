@@ -18,10 +18,10 @@ from evolve.domain.objective import Feature, merit
 from evolve.domain.proposal import Choice, Placement
 from evolve.errors import SeedNotValid
 from evolve.search.grid import GridArchive
-from evolve.search.standing import NOTHING_TOLD, Standing
+from evolve.search.standing import NOTHING_TOLD, Accountable
 
 
-class Control(ABC):
+class Control(Accountable, ABC):
     """Draws the parent evenly from ``_candidates``, which each control fills by its own rule.
 
     Args:
@@ -29,8 +29,8 @@ class Control(ABC):
     """
 
     def __init__(self, *, features: Sequence[Feature]) -> None:
+        super().__init__()
         self._grid = GridArchive(features=features)
-        self._standing = Standing()
         self._candidates = array("q")  # steps; 8 bytes each
 
     def ask(self, rng: np.random.Generator) -> Choice:
@@ -55,14 +55,6 @@ class Control(ABC):
         """Take in that the gains of a program that was told are known better now."""
         self._grid.correct(scored)
         self._standing.front.correct(scored)
-
-    def best(self) -> Scored | None:
-        """Return the best VALID program told; of equals the earliest step."""
-        return self._standing.front.best
-
-    def front(self) -> Sequence[Scored]:
-        """Return the non-dominated programs told, best first."""
-        return self._standing.front.elites()
 
     def status(self) -> Mapping[str, float]:
         """Return counts of attempts and occupied cells."""

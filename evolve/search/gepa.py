@@ -13,7 +13,7 @@ from evolve.domain.proposal import Choice, Placement
 from evolve.errors import ConfigurationError, SeedNotValid
 from evolve.search.instances import InstanceWinners
 from evolve.search.pareto import ParetoFront, best_first
-from evolve.search.standing import NOTHING_TOLD, Standing
+from evolve.search.standing import NOTHING_TOLD, Accountable
 from evolve.search.tradeoffs import draw_others, quality
 
 FloatArray = NDArray[np.float64]
@@ -66,7 +66,7 @@ class Candidates:
         return np.asarray((self._quality == 1.0) @ gaps, dtype=np.float64)
 
 
-class GepaSearch:
+class GepaSearch(Accountable):
     """Reflective evolution's selection, after GEPA (Agrawal et al., arXiv:2507.19457).
 
     A parent is drawn in proportion to the instances that it leads; beside it stand winners on the
@@ -81,13 +81,13 @@ class GepaSearch:
     """
 
     def __init__(self, *, features: Sequence[Feature], inspirations: int, merge: float) -> None:
+        super().__init__()
         if inspirations < 0:
             raise ConfigurationError(f"search.inspirations must be at least 0, found {inspirations}.")
         if not 0 <= merge <= 1:
             raise ConfigurationError(f"search.merge is a chance, expected 0 to 1, found {merge}.")
         self._winners = InstanceWinners(features)
         self._front = ParetoFront(features)
-        self._standing = Standing()
         self._inspirations = inspirations
         self._merge = merge
         self._candidates: Candidates | None = None
@@ -125,14 +125,6 @@ class GepaSearch:
         self._front.correct(scored)
         self._winners.correct(scored)
         self._candidates = None
-
-    def best(self) -> Scored | None:
-        """Return the best VALID program told; of equals the earliest step."""
-        return self._standing.front.best
-
-    def front(self) -> Sequence[Scored]:
-        """Return the non-dominated programs told, best first."""
-        return self._standing.front.elites()
 
     def status(self) -> Mapping[str, float]:
         """Return counts of attempts, instances and their winners."""

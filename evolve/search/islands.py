@@ -18,7 +18,7 @@ from evolve.search.island import Island
 from evolve.search.parents import ParentRule
 from evolve.search.renewal import Islander, Renewal
 from evolve.search.stagnation import Relief, deed_of
-from evolve.search.standing import NOTHING_TOLD, Standing
+from evolve.search.standing import NOTHING_TOLD, Accountable
 from evolve.search.topology import Migration
 
 
@@ -28,7 +28,7 @@ class ArchiveFactory(Protocol):
     def __call__(self, *, features: Sequence[Feature]) -> Archive: ...
 
 
-class IslandSearch:
+class IslandSearch(Accountable):
     """Islands of archives: the best are copied between them, the worst begin anew.
 
     The first VALID program, the seed, settles every island. A later one belongs to the island that
@@ -61,13 +61,13 @@ class IslandSearch:
         renewal: Sequence[Renewal],
         relief: Sequence[Relief],
     ) -> None:
+        super().__init__()
         if islands < 1:
             raise ConfigurationError(f"search.islands must be at least 1, found {islands}.")
         self._features = tuple(features)
         self._archive, self._parents, self._showing = archive, parents, showing
         self._allocation, self._migration = allocation, migration
         self._renewal, self._relief = tuple(renewal), tuple(relief)
-        self._standing = Standing()
         self._islands: list[Island] = []
         self._idle = 0
         self._seed_gain = 0.0
@@ -112,14 +112,6 @@ class IslandSearch:
         self._standing.front.correct(scored)
         for island in self._islands:
             island.correct(scored)
-
-    def best(self) -> Scored | None:
-        """Return the best VALID program told; of equals the earliest step."""
-        return self._standing.front.best
-
-    def front(self) -> Sequence[Scored]:
-        """Return the non-dominated programs told, best first."""
-        return self._standing.front.elites()
 
     def status(self) -> Mapping[str, float]:
         """Return counts of attempts, islands and occupied cells, over all islands and on the fullest."""

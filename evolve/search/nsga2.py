@@ -12,7 +12,7 @@ from evolve.domain.evaluation import Scored
 from evolve.domain.objective import Feature, merit
 from evolve.domain.proposal import Choice, Placement
 from evolve.errors import ConfigurationError, SeedNotValid
-from evolve.search.standing import NOTHING_TOLD, Standing
+from evolve.search.standing import NOTHING_TOLD, Accountable
 from evolve.search.tradeoffs import complements, draw_others, draw_tradeoff, quality
 
 FloatArray = NDArray[np.float64]
@@ -130,7 +130,7 @@ def _ascending(scored: Scored) -> tuple[float, ...]:
     return tuple([-value for value in merit(scored)])
 
 
-class Nsga2Search:
+class Nsga2Search(Accountable):
     """NSGA-II in steady state: each VALID program competes for a place as it is told.
 
     A share of the parents are best for a trade-off drawn at random, so that all parts of the front breed; the
@@ -146,6 +146,7 @@ class Nsga2Search:
     """
 
     def __init__(self, *, features: Sequence[Feature], population: int, tradeoffs: float, inspirations: int) -> None:
+        super().__init__()
         if population < 2:
             raise ConfigurationError(f"search.population must be at least 2, found {population}.")
         if not 0 <= tradeoffs <= 1:
@@ -153,7 +154,6 @@ class Nsga2Search:
         if inspirations < 0:
             raise ConfigurationError(f"search.inspirations must be at least 0, found {inspirations}.")
         self._population = Population(population)
-        self._standing = Standing()
         self._tradeoffs = tradeoffs
         self._inspirations = inspirations
 
@@ -182,14 +182,6 @@ class Nsga2Search:
         """Take in that the gains of a program that was told are known better now."""
         self._standing.front.correct(scored)
         self._population.correct(scored)
-
-    def best(self) -> Scored | None:
-        """Return the best VALID program told; of equals the earliest step."""
-        return self._standing.front.best
-
-    def front(self) -> Sequence[Scored]:
-        """Return the non-dominated programs told, best first."""
-        return self._standing.front.elites()
 
     def status(self) -> Mapping[str, float]:
         """Return counts of attempts and of the population."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from evolve.domain.evaluation import Scored
 from evolve.search.pareto import ParetoFront, hypervolume
 
@@ -40,3 +42,18 @@ class Standing:
             feasible = [member.gains for member in self.front.elites() if not member.violation]
             counts["hypervolume"] = hypervolume(feasible, self._reference)
         return counts
+
+
+class Accountable:
+    """A search that keeps a standing: best and front are those of all it was told."""
+
+    def __init__(self) -> None:
+        self._standing = Standing()
+
+    def best(self) -> Scored | None:
+        """Return the best VALID program told; of equals the earliest step."""
+        return self._standing.front.best
+
+    def front(self) -> Sequence[Scored]:
+        """Return the non-dominated programs told, best first."""
+        return self._standing.front.elites()
