@@ -26,12 +26,12 @@ class StandIn(ABC):
         """See LanguageModel."""
         return self._model.price_usd(prompt_tokens, answer_tokens)
 
-    async def ready(self) -> None:
+    async def ready(self) -> None:  # noqa: B027 - doing nothing is the behaviour
         """Nothing is sent, so nothing has to be there."""
 
     @abstractmethod
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Answer. Raises ModelError."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - doing nothing is the behaviour
         """Nothing is held."""
