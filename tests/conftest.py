@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engine import engine
+from tests.postgres import postgres_server, postgres_url
 
-__all__ = ["engine"]
+__all__ = ["engine", "postgres_server", "postgres_url"]
 
 
 @pytest.fixture(autouse=True, scope="session")
