@@ -18,6 +18,7 @@ _COMMANDS = {
     "stop": ("evolve.cli.steering", "Have a run finish what is in flight and end."),
     "fork": ("evolve.cli.running", "Begin a new run where another one was, with other settings."),
     "replay": ("evolve.cli.running", "Do a recorded run again, offline, and compare."),
+    "verify": ("evolve.cli.verifying", "Prove that what is on record is whole."),
     "eval": ("evolve.cli.judging", "Judge programs."),
     "check": ("evolve.cli.judging", "Try a problem folder out; asks no model."),
     "new": ("evolve.cli.judging", "Write a working problem folder."),

@@ -121,6 +121,13 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
 def replay(run: str, store: str, json_: bool) -> None:
     """Do RUN again from its record, offline, and report the first difference."""
     info = wiring.find_run(store, run)
+    difference = first_difference(store, info)
+    _print_replay(info, difference, json_)
+    sys.exit(0 if difference is None else 1)
+
+
+def first_difference(store: str, info: RunInfo) -> Difference | None:
+    """Do a run again from its record; return the first difference. Raises ProblemError without its problem."""
     wiring.problem_of(info)
     parts = wiring.build({**info.config, "store": wiring.store_config(store)})
     opened = parts.open_store()
@@ -132,11 +139,9 @@ def replay(run: str, store: str, json_: bool) -> None:
             model=parts.model,
             novelty=parts.novelty,
         )
-        difference = asyncio.run(again.first_difference())
+        return asyncio.run(again.first_difference())
     finally:
         opened.close()
-    _print_replay(info, difference, json_)
-    sys.exit(0 if difference is None else 1)
 
 
 def _print_replay(info: RunInfo, difference: Difference | None, json_: bool) -> None:
