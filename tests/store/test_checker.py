@@ -151,7 +151,7 @@ DAMAGE: Sequence[tuple[str, Sequence[str], Sequence[tuple[Rule, str]]]] = (
     (
         "a step is missing",
         ["DELETE FROM proposals WHERE step = 3"],
-        [(Rule.STEPS, "step 4"), (Rule.STEPS, "step 5"), (Rule.STEPS, "step 6"), (Rule.SEQUENCES, "number 4")],
+        [(Rule.STEPS, "step 4"), (Rule.STEPS, "step 6"), (Rule.SEQUENCES, "number 4")],
     ),
     ("chosen too early", ["UPDATE proposals SET finished_before = 1 WHERE step = 3"], [(Rule.STEPS, "step 3")]),
     (
@@ -215,7 +215,8 @@ DAMAGE: Sequence[tuple[str, Sequence[str], Sequence[tuple[Rule, str]]]] = (
     (
         "the same files twice",
         [
-            "UPDATE programs SET (files, fingerprint) = (SELECT files, fingerprint FROM programs WHERE step = 4) WHERE step = 6"
+            "UPDATE programs SET (files, fingerprint) = (SELECT files, fingerprint FROM programs WHERE step = 4) "
+            "WHERE step = 6"
         ],
         [(Rule.EVALUATIONS, "steps 4 to 6")],
     ),
@@ -228,9 +229,8 @@ DAMAGE: Sequence[tuple[str, Sequence[str], Sequence[tuple[Rule, str]]]] = (
     (
         "paid again",
         [
-            "INSERT INTO calls SELECT run, step, request_hash, 2, 3, written_at, 'sent', model, detail, 0 FROM calls LIMIT 1",
-            "UPDATE calls SET fence = 1 WHERE fence = 2 AND state IN ('answered', 'validated') AND number = 9",
-            "INSERT INTO calls SELECT run, step, request_hash, 3, 0, written_at, 'answered', model, detail, 0 FROM calls LIMIT 1",
+            "INSERT INTO calls SELECT run, step, request_hash, 3, 0, written_at, 'answered', model, detail, 0 "
+            "FROM calls LIMIT 1",
             "UPDATE runs SET fence = 3",
         ],
         [(Rule.PAYMENTS, "step 2")],
