@@ -152,9 +152,22 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
             _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
         lease = store.acquire(run, parts.holder, _LEASE_S)
         async with _running(parts) as interrupts:
+            await _begin_if_cut_off(parts, store, lease)
             return await _Session(parts, store, lease, interrupts, left).work(observe)
     finally:
         store.close()
+
+
+async def _begin_if_cut_off(parts: Parts, store: Store, lease: Lease) -> None:
+    """Judge the seed of a run whose first controller died between creating it and recording its seed."""
+    if store.run(lease.run).proposals:
+        return
+    try:
+        evaluations = await judge_seed(parts.problem, parts.cascade(store))
+    except BaseException:
+        store.release(lease, 0.0, "failed")
+        raise
+    store.append(lease, _seed_records(parts, evaluations))
 
 
 def _left_in_inbox(store: Store, run: str) -> list[Given]:
