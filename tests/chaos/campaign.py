@@ -31,7 +31,7 @@ CONTROLLER, DATABASE = "controller", "database server"
 PROCESSES = ("slot", "judge", "supervisor", "candidate")
 KILLS_OF_A_LIFE = 10
 _STEP = 4
-_PLENTY = 100_000
+PLENTY = 100_000
 _LONGEST_DELAY_S = 0.4
 _SETTLE_S = 0.06
 _GONE_S = 20.0
@@ -134,7 +134,7 @@ class Life:
     def _die_at(self, moment: Moment) -> bool:
         if moment.kind == "order taken":
             self._scene.order()
-        budget = self._budget if moment.kind in ENDS else _PLENTY if moment.kind == "lease renewed" else self._budget
+        budget = self._budget if moment.kind in ENDS else PLENTY
         controller = self._nursery.start(*self._arguments(budget), url=self._scene.url, moment=moment)
         self._killed.append(controller.pid)
         return controller.wait() == -signal.SIGKILL
@@ -178,7 +178,7 @@ class Life:
 
     def _at_work(self) -> Controller:
         """Return a controller that has judged something."""
-        controller = self._nursery.start(*self._scene.resume(_PLENTY))
+        controller = self._nursery.start(*self._scene.resume(PLENTY))
         self._killed.append(controller.pid)
         if not controller.until(self._progress()):
             self.ledger.complaints.append(f"a controller ended with {controller.status}: {controller.said()}")

@@ -7,14 +7,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve import wiring
 from evolve.bench.machinery import TRIVIAL, model_server
 from evolve.domain.steering import Hint, Order
 from evolve.store.sql import SqlStore
 from tests.chaos.witness import RUN, Ledger, Witness
 
 LATENCY_S = 0.02
-PERSONAS = "mutator:0.75,prose:0.1,empty_once:0.15"
+PERSONAS = "mutator:0.65,prose:0.1,empty_once:0.25"
 _YAML = """\
 statement: |
   Make the value that `total` returns as large as possible.
@@ -109,8 +108,3 @@ def staged(folder: Path, url: str = "", seed: int = 0, personas: str = PERSONAS)
     (problem / "evaluate.py").write_text(_JUDGE)
     with model_server(personas, LATENCY_S) as model_url:
         yield Scene(folder, url or f"sqlite:///{folder}/e.db", model_url, seed)
-
-
-def configured(scene: Scene, budget: int) -> wiring.Config:
-    """Return the configuration of a scene's run."""
-    return wiring.configure(scene.run(budget)[1:])

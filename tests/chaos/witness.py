@@ -151,13 +151,10 @@ class Ledger:
         self._compare(before, now)
         missing = now.billed - now.answered
         newly = missing - self._lost
-        # An answer that is billed and not on record was on its way to the dead: its call is open, or was
-        # open when the controller died and was answered again since.
         for key, count in newly.items():
-            if count > now.open[key]:
-                self._complain(
-                    f"{count} answers to {key} are billed, not on record, and {now.open[key]} calls are open"
-                )
+            if count > now.open[key] * ANSWERS_TO_A_CALL:
+                calls = f"{now.open[key]} calls are open"
+                self._complain(f"{count} answers to {key} are billed and not on record, and {calls}")
         self._lost += newly
         self.lost = self._lost.total()
         self.lost_usd = now.billed_usd - now.recorded_usd
