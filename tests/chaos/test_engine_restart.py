@@ -28,6 +28,7 @@ from evolve.evaluation.docker_engine import this_owner
 from evolve.evaluation.docker_sandbox import DockerSandbox
 from evolve.interfaces import Job, Verdict
 from evolve.paths import bundled
+from tests.chaos.campaign import slots_of
 from tests.cli.cli_support import ROOT
 from tests.engine import Engine
 
@@ -162,12 +163,12 @@ def test_nothing_outlives_a_controller_that_is_killed(private: PrivateEngine, tm
         assert _comes_true(lambda: stamps.exists() and len(stamps.read_text().splitlines()) > 20, _PATIENCE_S)
     finally:
         owner = f"{os.uname().nodename}:{controller.pid}:"
-        containers, judges = _containers(private, owner), _judges_of(controller.pid)
+        containers, judges = _containers(private, owner), list(slots_of(controller.pid))
         controller.kill()
         controller.communicate()
     assert containers and judges
     assert _comes_true(lambda: not _containers(private, owner), 20.0)
-    assert _comes_true(lambda: not _judges_of(controller.pid), 20.0)
+    assert _comes_true(lambda: not list(slots_of(controller.pid)), 20.0)
 
 
 def _comes_true(condition: Callable[[], bool], within_s: float) -> bool:
@@ -177,16 +178,3 @@ def _comes_true(condition: Callable[[], bool], within_s: float) -> bool:
             return False
         time.sleep(0.1)
     return True
-
-
-def _judges_of(host: int) -> set[int]:
-    """Return the processes that were told to judge for a host, which need not live any more."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
-        except OSError:
-            continue
-        if any(word.endswith(b"evaluators/__main__.py") for word in words) and str(host).encode() in words:
-            found.add(int(entry.name))
-    return found
