@@ -8,6 +8,7 @@ person; what it does is the same.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from evolve import wiring
+from evolve.bench.processes import die_with_parent
 from evolve.cli.main import main as command_line
 from evolve.controller.loop import Loop
 from evolve.controller.run import resume_run, start_run
@@ -99,14 +101,23 @@ def _child(order: Order) -> None:
     os._exit(code)
 
 
+def load() -> None:
+    """Import what every controller imports; none of it starts a thread or opens anything."""
+    for module in ("aiohttp", "cmaes", "jinja2", "numpy.ma", "numpy.polynomial", "evolve.cli.running"):
+        importlib.import_module(module)
+    wiring.build(wiring.configure(["problem=bin_packing", "llm=http://127.0.0.1:9/v1#m"]))
+
+
 def serve() -> None:
     """Obey orders from standard input, one after the other, until it is closed."""
-    wiring.configure(["problem=bin_packing"])  # loads what every controller loads
+    die_with_parent()
+    load()
     print("ready", flush=True)
     for line in sys.stdin:
         order = Order(**json.loads(line))
         pid = os.fork()
         if pid == 0:
+            die_with_parent()
             _child(order)
         print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
