@@ -576,7 +576,8 @@ def new_run(config: Config, parts: Parts) -> RunInfo:
         "python": platform.python_version(),
         "machine": f"{platform.node()} {platform.machine()} {platform.system()} {platform.release()}",
     }
-    return RunInfo(str(name), parts.problem.name, "running", stored, provenance, created_at=time.time())
+    aims = parts.problem.objectives
+    return RunInfo(str(name), parts.problem.name, "running", stored, provenance, time.time(), objectives=aims)
 
 
 def _stored_problem(name: str) -> str:

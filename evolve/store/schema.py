@@ -27,8 +27,9 @@ from sqlalchemy import (
 from evolve.errors import StoreError, StoreTooNew
 from evolve.store.connection import READ, WRITE, sqlite_path, transaction
 from evolve.store.tables import metadata
+from evolve.store.views import create_views
 
-HEAD = "0004"
+HEAD = "0005"
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 _version = Table(
@@ -55,6 +56,7 @@ def bring_to_head(connection: Connection, place: str, history: Path = MIGRATIONS
 
 def _create(connection: Connection, head: str) -> str:
     metadata.create_all(connection)
+    create_views(connection, head)
     _version.create(connection)
     connection.execute(insert(_version).values(version_num=head))
     return head
