@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -367,6 +369,10 @@ def build(config: Config) -> Parts:
     check_value(reuse_evaluations, bool, "controller.reuse_evaluations")
     budget = {**dict.fromkeys(limit.name for limit in fields(Budget)), **config["budget"]}
     check_arguments(Budget, budget, "budget")
+    is_elastic = config["executor"].get("width", 1) is None
+    if is_elastic:  # whether it is one at a time must not depend on how many machines there are just now
+        controller["ordered"] = bool(controller["ordered"])
+    widths_for = partial(build_widths, controller, keyless=model is None)
     return Parts(
         problem=problem,
         seed=config["seed"],
@@ -377,7 +383,8 @@ def build(config: Config) -> Parts:
         model=model,
         executor=executor,
         budget=Budget(**budget),
-        widths=build_widths(controller, executor.width, keyless=model is None),
+        widths=widths_for(executor.width),
+        widths_for=widths_for if is_elastic else None,
         open_store=lambda: open_store(config),
         holder=_holder(),
         sealed=config["sealed"],
@@ -475,12 +482,23 @@ def build_novelty(config: Config, problem: Problem, model: LanguageModel | None)
 
 
 def build_executor(config: Config, problem: Problem, make_sandbox: Callable[[], Sandbox] | None = None) -> Executor:
-    """Return the executor, with sandboxes for this problem, or those that ``make_sandbox`` makes."""
+    """Return the executor, with sandboxes for this problem, or those that ``make_sandbox`` makes.
+
+    One that judges on other machines gets what sandboxes are made from there.
+    """
 
     def configured() -> Sandbox:
         return build_sandbox(config, problem)
 
-    return cast(Executor, _make(config["executor"], "executor", make_sandbox=make_sandbox or configured))
+    offered = {
+        "make_sandbox": make_sandbox or configured,
+        "problem": problem,
+        "build_sandbox": build_sandbox,
+        "settings": {"sandbox": config["sandbox"]},
+    }
+    wanted = signature(get_object(config["executor"]["_target_"])).parameters
+    extra = {name: value for name, value in offered.items() if name in wanted}
+    return cast(Executor, _make(config["executor"], "executor", **extra))
 
 
 def build_sandbox(config: Config, problem: Problem) -> Sandbox:
