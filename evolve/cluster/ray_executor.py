@@ -107,6 +107,15 @@ class RayExecutor:
             return self._width
         return max(1, sum(hand.berth.slots for hand in self._hands() if hand.node))
 
+    @property
+    def busy(self) -> int:
+        """Programs being judged now."""
+        return sum(len(hand.jobs) for hand in self._hands())
+
+    def where(self) -> list[str]:
+        """Return the node of each worker that is ready."""
+        return [hand.node for hand in self._hands() if hand.node]
+
     def interim(self) -> Sequence[Mapping[str, float]]:
         """Return what the evaluations in flight will at best score, as far as their judges say; the oldest first."""
         tickets = [ticket for pool in self._pools.values() for ticket in pool.in_flight()]
@@ -155,9 +164,9 @@ class RayExecutor:
 
     def _fail(self, tending: asyncio.Task[None]) -> None:
         """Tell everybody who waits that nothing comes any more, because of a fault that nobody has thought of."""
-        error = None if tending.cancelled() else tending.exception()
-        for pool in self._pools.values() if error is not None else ():
-            pool.fail(error)
+        if not tending.cancelled() and (error := tending.exception()) is not None:
+            for pool in self._pools.values():
+                pool.fail(error)
 
     async def judge(self, job: Job) -> Verdict:
         """Judge on the next free sandbox of a node with what the stage claims; see Executor."""
@@ -189,11 +198,9 @@ class RayExecutor:
     async def _tend(self) -> None:
         """Hire where there is room, for as long as the executor is open."""
         while True:
-            assert self._link is not None  # ``start`` made it
             if self._fault is not None:
                 raise self._fault
-            self._nodes = await asyncio.to_thread(self._link.nodes)
-            self._hire()
+            await self._look()
             self._tell_those_who_waited_long_enough()
             self._wake.clear()
             try:
@@ -201,6 +208,17 @@ class RayExecutor:
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    async def _look(self) -> None:
+        """See who joined and who left; nothing changes while the cluster's head does not answer."""
+        assert self._link is not None  # ``start`` made it
+        try:
+            self._nodes = await asyncio.to_thread(self._link.nodes)
+        except SandboxUnavailable as error:
+            self._last_failure = str(error)
+            _log.warning("%s", error)
+        else:
+            self._hire()
 
     def _hire(self) -> None:
         paused = [node for node in self._nodes if self._is_paused(node.id)]

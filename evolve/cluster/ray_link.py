@@ -11,8 +11,8 @@ import importlib.metadata
 import logging
 import os
 import shutil
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
 
 # Both are read when Ray is imported: no reports to its makers, no warning about devices of workers without any.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -51,9 +51,14 @@ def connect(address: str) -> bool:
     if ray.is_initialized():
         return False
     logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of signals that are not its own here
-    started = {"include_dashboard": False} if address == LOCAL else {}
     try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False, **started)
+        ray.init(
+            address=address,
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            configure_logging=False,
+            include_dashboard=False if address == LOCAL else None,
+        )
     except (ConnectionError, ValueError, RuntimeError, RayError, ImportError) as error:
         raise SandboxUnavailable(
             f"No Ray cluster can be reached at executor.address={address}: {error}. Start one with "
@@ -77,13 +82,13 @@ class ClusterLink:
 
     def __init__(self, address: str, ship_code: bool | None) -> None:
         self._mine = connect(address)
-        self._parcel: ray.ObjectRef | None = None
+        self._parcel: Any = None
         # Ray reads the folder for every worker that is hired, and sends it once for each content.
         self._staged = staged_package() if ship_code or (ship_code is None and not _has_package()) else None
 
     def nodes(self) -> list[Node]:
         """Return the machines that are part of the cluster now."""
-        return [_node(found) for found in ray.nodes() if found["Alive"]]
+        return [_node(found) for found in _table() if found["Alive"]]
 
     def hire(self, orders: Orders, parcel_data: bytes, berth: Berth) -> RemoteWorker:
         """Ask for a worker. It is there when ``ready`` returns; where there is no room, Ray waits for some."""
@@ -168,6 +173,14 @@ def _in_words(error: RayError) -> str:
             "executor.ship_code=true (its dependencies must be there)."
         )
     return said[:1000]
+
+
+def _table() -> Sequence[Mapping[str, Any]]:
+    try:
+        found: Sequence[Mapping[str, Any]] = cast(Any, ray.nodes)()
+    except RayError as error:
+        raise SandboxUnavailable(f"The head of the cluster does not answer: {error}") from error
+    return found
 
 
 def _node(found: Mapping[str, Any]) -> Node:
