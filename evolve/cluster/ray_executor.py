@@ -259,7 +259,10 @@ class RayExecutor:
             worker.kill()
             self._lose(pool, hand, str(error))
         except asyncio.CancelledError:
-            await worker.dismiss()
+            if hand.node:
+                await worker.dismiss()
+            else:
+                worker.kill()  # it has nothing to end yet
             raise
 
     def _welcome(self, pool: Pool, hand: Hand) -> None:

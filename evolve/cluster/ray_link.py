@@ -11,6 +11,7 @@ import importlib.metadata
 import logging
 import os
 import shutil
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -33,6 +34,7 @@ NAMESPACE: Final = "evolve"
 LOCAL: Final = "local"
 _DISTRIBUTION: Final = "evolve-search"
 _PROBE_SECONDS: Final = 120.0
+_CONNECT_SECONDS: Final = 10.0
 _GOODBYE_SECONDS: Final = 10.0
 _CALLS_AT_ONCE: Final = 16
 _OF_RAY: Final = ("node:", "object_store_memory")
@@ -50,6 +52,9 @@ def connect(address: str) -> bool:
     """
     if ray.is_initialized():
         return False
+    unreachable = _unreachable(address)
+    if unreachable:
+        raise SandboxUnavailable(unreachable)
     logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of signals that are not its own here
     try:
         ray.init(
@@ -60,11 +65,27 @@ def connect(address: str) -> bool:
             include_dashboard=False if address == LOCAL else None,
         )
     except (ConnectionError, ValueError, RuntimeError, RayError, ImportError) as error:
-        raise SandboxUnavailable(
-            f"No Ray cluster can be reached at executor.address={address}: {error}. Start one with "
-            "`ray start --head`, give its address (HOST:PORT or ray://HOST:10001), or use executor.address=local."
-        ) from error
+        raise SandboxUnavailable(_no_cluster(address, error)) from error
     return True
+
+
+def _unreachable(address: str) -> str:
+    """Return why nothing listens at an address that names a port, or ''. Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return ""
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        return _no_cluster(address, error)
+    return ""
+
+
+def _no_cluster(address: str, error: Exception) -> str:
+    return (
+        f"No Ray cluster can be reached at executor.address={address}: {error}. Start one with "
+        "`ray start --head`, give its address (HOST:PORT or ray://HOST:10001), or use executor.address=local."
+    )
 
 
 def disconnect() -> None:
@@ -84,11 +105,11 @@ class ClusterLink:
         self._mine = connect(address)
         self._parcel: Any = None
         # Ray reads the folder for every worker that is hired, and sends it once for each content.
-        self._staged = staged_package() if ship_code or (ship_code is None and not _has_package()) else None
+        self._staged = staged_package() if ship_code or (ship_code is None and lacks_package()) else None
 
     def nodes(self) -> list[Node]:
         """Return the machines that are part of the cluster now."""
-        return [_node(found) for found in _table() if found["Alive"]]
+        return table_of_nodes()
 
     def hire(self, orders: Orders, parcel_data: bytes, berth: Berth) -> RemoteWorker:
         """Ask for a worker. It is there when ``ready`` returns; where there is no room, Ray waits for some."""
@@ -175,12 +196,13 @@ def _in_words(error: RayError) -> str:
     return said[:1000]
 
 
-def _table() -> Sequence[Mapping[str, Any]]:
+def table_of_nodes() -> list[Node]:
+    """Return the machines that are part of the cluster now. Raises SandboxUnavailable."""
     try:
         found: Sequence[Mapping[str, Any]] = cast(Any, ray.nodes)()
     except RayError as error:
         raise SandboxUnavailable(f"The head of the cluster does not answer: {error}") from error
-    return found
+    return [_node(row) for row in found if row["Alive"]]
 
 
 def _node(found: Mapping[str, Any]) -> Node:
@@ -204,13 +226,13 @@ def _options(berth: Berth) -> dict[str, Any]:
     return options
 
 
-def _has_package() -> bool:
-    """Whether workers have this package. Raises ConfigurationError if it is another version."""
+def lacks_package() -> bool:
+    """Whether nodes do not have this package. Raises ConfigurationError if it is another version."""
     probe = ray.remote(importlib.metadata.version).options(num_cpus=0, max_retries=3)
     try:
         found = ray.get(probe.remote(_DISTRIBUTION), timeout=_PROBE_SECONDS)
     except importlib.metadata.PackageNotFoundError:
-        return False
+        return True
     except RayError as error:
         raise SandboxUnavailable(f"The cluster does not run even a small task: {_in_words(error)}") from error
     if found != __version__:
@@ -218,4 +240,4 @@ def _has_package() -> bool:
             f"The cluster's nodes have evolve {found}, expected {__version__}: scores would not be comparable. Install "
             "the same version there, or send this one with executor.ship_code=true."
         )
-    return True
+    return False

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from evolve import wiring
 from evolve.bench.machinery import TRIVIAL
 from evolve.cluster.ray_executor import RayExecutor
@@ -19,7 +21,7 @@ LONG_S = 90.0  # Ray starts processes for a worker; this machine may be busy
 
 
 class Nodes:
-    """The nodes of a cluster whose head judges nothing."""
+    """Nodes of a test, beside those that are always there."""
 
     def __init__(self, cluster: Any) -> None:
         self._cluster = cluster
@@ -42,7 +44,7 @@ class Nodes:
         self._cluster.remove_node(node, allow_graceful=False)
 
     def remove_all(self) -> None:
-        """Take every node away but the head."""
+        """Take every node of the test away."""
         for node in list(self._there):
             self.kill(node.node_id)
 
@@ -96,14 +98,18 @@ def trivial(**params: object) -> Problem:
     return Problem.load(TRIVIAL, params)
 
 
-def staged(folder: Path, second: Mapping[str, float]) -> Problem:
-    """A problem of two stages, the second of which claims custom resources as well."""
+def claiming(folder: Path, *claims: Mapping[str, Any]) -> Problem:
+    """A problem with as many stages, each with its claim."""
     (folder / "seed").mkdir(parents=True)
     (folder / "seed" / "program.py").write_text("# EVOLVE-BLOCK-START\nvalue = 1\n# EVOLVE-BLOCK-END\n")
     (folder / "evaluate.py").write_text("def evaluate(candidate, stage, params): ...\n")
-    claims = ", ".join(f"{name}: {amount}" for name, amount in second.items())
-    (folder / "problem.yaml").write_text(
-        "statement: Grow.\nobjectives: [{name: value, direction: maximize}]\n"
-        f"stages: [{{name: first}}, {{name: second, resources: {{cpus: 0, custom: {{{claims}}}}}}}]\n"
-    )
+    stages = [{"name": f"stage{number}", "resources": dict(claim)} for number, claim in enumerate(claims)]
+    objectives = [{"name": "value", "direction": "maximize"}]
+    fields = {"statement": "Grow.", "objectives": objectives, "stages": stages}
+    (folder / "problem.yaml").write_text(yaml.safe_dump(fields))
     return Problem.load(folder)
+
+
+def custom(**amounts: float) -> Mapping[str, Any]:
+    """A claim of nothing but other resources."""
+    return {"cpus": 0, "custom": amounts}

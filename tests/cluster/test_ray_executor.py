@@ -18,10 +18,11 @@ from evolve.interfaces import Job
 from tests.cluster.cluster_support import (
     Nodes,
     all_judged,
+    claiming,
+    custom,
     executor,
     jobs,
     sleeping,
-    staged,
     trivial,
     until,
 )
@@ -30,7 +31,6 @@ PROCESS = {"sandbox": wiring.option("sandbox", "process")}
 
 
 async def test_a_program_scores_on_a_node_what_it_scores_here(nodes: Nodes) -> None:
-    nodes.add(2)
     problem = trivial()
     there = executor(problem, PROCESS)
     await there.start()
@@ -50,9 +50,9 @@ async def test_a_program_scores_on_a_node_what_it_scores_here(nodes: Nodes) -> N
     assert failing.outcome is Outcome.CRASHED
 
 
-async def test_nodes_may_leave_and_join_while_programs_are_judged(nodes: Nodes) -> None:
-    first, second, _ = nodes.add(2), nodes.add(1), nodes.add(1)
-    problem = trivial()
+async def test_nodes_may_leave_and_join_while_programs_are_judged(nodes: Nodes, tmp_path: Path) -> None:
+    first, second, _ = nodes.add(0, spot=2), nodes.add(0, spot=1), nodes.add(0, spot=1)
+    problem = claiming(tmp_path / "moving", custom(spot=1))
     tested = executor(problem, sleeping(0.3))
     await tested.start()
     try:
@@ -62,7 +62,7 @@ async def test_nodes_may_leave_and_join_while_programs_are_judged(nodes: Nodes) 
         await asyncio.to_thread(nodes.kill, first)
         await asyncio.to_thread(nodes.kill, second)
         await until(lambda: tested.width == 1, "what left is known to have left")
-        await asyncio.to_thread(nodes.add, 3)
+        nodes.add(0, spot=3)
         await until(lambda: tested.busy == tested.width == 4, "the new node is busy too")
         verdicts = await judging
         assert [verdict.outcome for verdict in verdicts] == 40 * [Outcome.VALID]
@@ -72,8 +72,7 @@ async def test_nodes_may_leave_and_join_while_programs_are_judged(nodes: Nodes) 
 
 
 async def test_stages_with_other_resources_are_judged_where_those_are(nodes: Nodes, tmp_path: Path) -> None:
-    nodes.add(2), nodes.add(0, accelerator=2)
-    problem = staged(tmp_path / "two", {"accelerator": 1})
+    problem = claiming(tmp_path / "two", {"cpus": 1}, custom(accelerator=1))
     tested = executor(problem, sleeping(0.2))
     await tested.start()
     try:
@@ -86,14 +85,12 @@ async def test_stages_with_other_resources_are_judged_where_those_are(nodes: Nod
 
 
 async def test_what_no_node_has_is_said_in_words(nodes: Nodes, tmp_path: Path) -> None:
-    nodes.add(1)
-    tested = executor(staged(tmp_path / "two", {"accelerator": 4}), sleeping(0), patience_s=2.0)
-    with pytest.raises(SandboxUnavailable, match=r"No worker with 4 accelerator .*no node has that much.*1 CPU"):
+    tested = executor(claiming(tmp_path / "one", custom(accelerator=4)), sleeping(0), patience_s=2.0)
+    with pytest.raises(SandboxUnavailable, match=r"No worker with 4 accelerator .*no node has that much.*2 CPU"):
         await tested.start()
 
 
 async def test_a_node_with_other_code_judges_nothing(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
-    nodes.add(1)
     monkeypatch.setattr("evolve.cluster.ray_executor.this_edition", lambda: Edition("9.9", "none"))
     tested = executor(trivial(), sleeping(0), patience_s=5.0)
     with pytest.raises(SandboxUnavailable, match=r"has evolve .*, expected 9.9: scores would not be comparable"):
@@ -101,9 +98,8 @@ async def test_a_node_with_other_code_judges_nothing(nodes: Nodes, monkeypatch: 
 
 
 async def test_a_job_that_nobody_waits_for_any_more_frees_its_sandbox(nodes: Nodes) -> None:
-    nodes.add(1)
     problem = trivial()
-    tested = executor(problem, sleeping(600))
+    tested = executor(problem, sleeping(600), width=1)
     await tested.start()
     try:
         first, second = (asyncio.create_task(tested.judge(job)) for job in jobs(problem, 2))
@@ -115,9 +111,8 @@ async def test_a_job_that_nobody_waits_for_any_more_frees_its_sandbox(nodes: Nod
 
 
 async def test_jobs_in_flight_end_as_our_fault_when_the_executor_closes(nodes: Nodes) -> None:
-    nodes.add(1)
     problem = trivial()
-    tested = executor(problem, sleeping(600))
+    tested = executor(problem, sleeping(600), width=1)
     await tested.start()
     judging = asyncio.create_task(all_judged(tested, jobs(problem, 2)))
     await until(lambda: tested.busy == 1, "one is judged")
@@ -125,9 +120,8 @@ async def test_jobs_in_flight_end_as_our_fault_when_the_executor_closes(nodes: N
     assert [verdict.outcome for verdict in await judging] == 2 * [Outcome.INFRASTRUCTURE]
 
 
-async def test_a_width_that_is_set_is_kept(nodes: Nodes) -> None:
-    nodes.add(4)
-    problem = trivial()
+async def test_a_width_that_is_set_is_kept(nodes: Nodes, tmp_path: Path) -> None:
+    problem = claiming(tmp_path / "half", {"cpus": 0.5})
     tested = executor(problem, sleeping(0.1), width=3, slots_per_worker=2)
     await tested.start()
     try:
@@ -170,7 +164,7 @@ def test_a_run_on_this_machine_imports_no_ray() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_stages_of_a_problem_share_workers_if_they_claim_the_same(tmp_path: Path) -> None:
-    problem = staged(tmp_path / "two", {"accelerator": 1})
+def test_a_stage_may_claim_a_device_and_no_processor(tmp_path: Path) -> None:
+    problem = claiming(tmp_path / "two", {"cpus": 1}, custom(accelerator=1))
     assert [str(stage.resources) for stage in problem.stages] == ["1 CPU", "1 accelerator"]
     assert problem.stages[1].resources == Resources(0.0, custom=(("accelerator", 1.0),))
