@@ -35,7 +35,7 @@ _KEYS = "Ctrl+C detaches; the run goes on"
 def attach(run: str, store: str, quiet: bool, json_: bool) -> None:
     """Watch RUN, whose controller works on a cluster, to its end. Ctrl+C detaches; the run goes on."""
     info = wiring.find_run(store, run)
-    config = {**info.config, "store": wiring.store_config(store)}
+    config: wiring.Config = {**info.config, "store": wiring.store_config(store)}
     if not wiring.is_detached(config):
         raise ConfigurationError(
             f"The controller of run {run!r} is no actor on a cluster (controller.detached=false): there is nothing to "

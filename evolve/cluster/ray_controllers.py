@@ -27,7 +27,7 @@ _AGAIN_SECONDS: Final = 300.0
 """How long a lost controller may take to be made again."""
 
 
-class _Actor(Controller):
+class ControllerActor(Controller):
     """A controller that ends its actor when nobody needs it any more."""
 
     def __init__(self, assignment: Assignment, parcel_data: bytes) -> None:
@@ -66,7 +66,7 @@ def start_controller(assignment: Assignment, parcel_data: bytes, address: str, s
     if ship_code or (ship_code is None and lacks_package()):
         options["runtime_env"] = {"working_dir": str(staged_package())}
     try:
-        ray.remote(_Actor).options(**options).remote(assignment, parcel_data)
+        ray.remote(ControllerActor).options(**options).remote(assignment, parcel_data)
     except ValueError as error:
         run = assignment.info.id
         raise ConfigurationError(

@@ -118,7 +118,7 @@ class ClusterLink:
         options = _options(berth)
         if self._staged is not None:
             options["runtime_env"] = {"working_dir": str(self._staged)}
-        actor = ray.remote(_Actor).options(**options)
+        actor = ray.remote(WorkerActor).options(**options)
         return RemoteWorker(actor.remote(orders, self._parcel, berth.slots))
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class RemoteWorker:
             ray.kill(self._handle)
 
 
-class _Actor(Worker):
+class WorkerActor(Worker):
     """A worker that knows where Ray has put it."""
 
     async def ready_here(self) -> bytes:
