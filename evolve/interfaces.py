@@ -20,7 +20,7 @@ Archive            search.grid, .pareto, .cvt, ...            pure
 LanguageModel      llm.litellm_model, .ensemble, .scripted     async
 Operator           mutation.syntax, .tune, .diff, ...          async; state only through observe
 Sandbox            evaluation.process_sandbox, .docker_sandbox async
-Executor           controller.local_executor                   async
+Executor           controller.local_executor, cluster.ray_...  async
 =================  ==========================================  =================================
 
 Each protocol has one conformance suite under ``tests/conformance`` that every implementation passes.
@@ -623,9 +623,13 @@ class Sandbox(Protocol):
 
 
 class Executor(Protocol):
-    """Runs jobs on ``width`` sandboxes; retries INFRASTRUCTURE failures on a fresh one."""
+    """Runs jobs on ``width`` sandboxes; retries INFRASTRUCTURE failures on a fresh one.
 
-    width: int
+    Where machines come and go the width changes with them, after ``start``; it is at least 1.
+    """
+
+    @property
+    def width(self) -> int: ...
 
     async def start(self) -> None: ...
 

@@ -13,6 +13,7 @@ from evolve.errors import EvolveError, nearest
 _COMMANDS = {
     "run": ("evolve.cli.running", "Evolve a problem's program."),
     "resume": ("evolve.cli.running", "Go on with a run that was stopped or cut off."),
+    "attach": ("evolve.cli.detaching", "Watch a run that works on a cluster; Ctrl+C detaches."),
     "steer": ("evolve.cli.steering", "Order something of a run: inject, hint, pin, unpin, veto, weigh."),
     "pause": ("evolve.cli.steering", "Have a run finish what is in flight and wait."),
     "stop": ("evolve.cli.steering", "Have a run finish what is in flight and end."),
