@@ -1,0 +1,67 @@
+"""What judges of mathematical constructions share: the first look at an array, and floats without rounding.
+
+A judge checks kind, shape and finiteness of an answer before it computes with it, and decides
+in integers: a double is a whole number over a power of two, so the doubles of one construction are whole
+numbers over one power of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+LARGEST = 1e100  # squares and products of three such numbers are still finite
+
+
+def array_fault(answer: Any, call: str, shape: Sequence[int | None], *, kinds: str = "f") -> str:
+    """Return why ``answer`` is not a real array as asked for, or an empty string.
+
+    Args:
+        call: the call in words, such as ``pack(n=26)``.
+        shape: lengths; None stands for any length of at least 1.
+        kinds: numpy's letters of the kinds of numbers allowed: f, i, u, c.
+    """
+    lengths = "(" + ", ".join("k" if length is None else str(length) for length in shape) + ")"
+    if not isinstance(answer, np.ndarray):
+        return f"{call} must return a numpy array of shape {lengths}, found {type(answer).__name__}."
+    if answer.dtype.kind not in kinds or answer.dtype.itemsize > (16 if answer.dtype.kind == "c" else 8):
+        return f"{call} must return {_names(kinds)}, found an array of {answer.dtype}."
+    fits = len(answer.shape) == len(shape) and all(
+        found > 0 if asked is None else found == asked for found, asked in zip(answer.shape, shape, strict=True)
+    )
+    if not fits:
+        return f"{call} must return the shape {lengths}, found {answer.shape}."
+    return _odd_number(answer, call)
+
+
+def _names(kinds: str) -> str:
+    names = {"f": "floats", "i": "integers", "c": "complex numbers"}
+    return " or ".join(name for kind, name in names.items() if kind in kinds)
+
+
+def _odd_number(answer: npt.NDArray[Any], call: str) -> str:
+    """Return which number is not finite or is beyond what exact arithmetic is meant for."""
+    if answer.dtype.kind not in "fc":
+        return ""
+    wrong = np.argwhere(~np.isfinite(answer))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        return f"{call}: entry {place} is {answer[place]}; every number must be finite."
+    size = np.abs(answer.astype(np.complex128 if answer.dtype.kind == "c" else np.float64))
+    if size.size and size.max() > LARGEST:
+        return f"{call}: the greatest number is {size.max():.3g} in size; at most {LARGEST:g} is allowed."
+    return ""
+
+
+def common_integers(values: Floats) -> tuple[npt.NDArray[Any], int]:
+    """Return whole numbers (Python's, in an array of the same shape) and their unit: value = integer / unit."""
+    ratios = [value.as_integer_ratio() for value in values.ravel().tolist()]
+    unit = max((denominator for _, denominator in ratios), default=1)
+    integers = np.empty(len(ratios), dtype=object)
+    integers[:] = [numerator * (unit // denominator) for numerator, denominator in ratios]
+    return integers.reshape(values.shape), unit
