@@ -7,6 +7,7 @@ numbers over one power of two.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+BLOCK = 512
 LARGEST = 1e100  # squares and products of three such numbers are still finite
 
 
@@ -65,3 +67,46 @@ def common_integers(values: Floats) -> tuple[npt.NDArray[Any], int]:
     integers = np.empty(len(ratios), dtype=object)
     integers[:] = [numerator * (unit // denominator) for numerator, denominator in ratios]
     return integers.reshape(values.shape), unit
+
+
+def convolution(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """Return the discrete convolution of two arrays of one length k, and a bound on the rounding error of each entry.
+
+    Each entry is a sum of at most k products, in whatever order, so its error is at most
+    (k + 2) u sum |a| |b| with u = 2**-53 (Higham, Accuracy and Stability, 3.1); products below the least
+    normal double add at most 2**-1074 each. A Fourier transform would be faster, but its error is
+    relative to the greatest entry.
+    """
+    values = _convolved(first, second)
+    size = values if min(first.min(), second.min()) >= 0 else _convolved(np.abs(first), np.abs(second))
+    terms = len(first)
+    return values, (terms + 2) * 2.0**-53 * (1 + 1e-9) * size + terms * 2.0**-1000
+
+
+def _convolved(first: Floats, second: Floats) -> Floats:
+    """Convolve by blocks, each a product of matrices: ten times as fast as ``np.convolve`` for long arrays."""
+    if len(first) <= 2 * BLOCK:
+        return np.convolve(first, second)
+    blocks = -(-len(first) // BLOCK)
+    padded = np.zeros((2, blocks * BLOCK))
+    padded[0, : len(first)], padded[1, : len(second)] = first, second
+    rows, halves = padded[0].reshape(blocks, BLOCK), np.zeros((2 * blocks + 1, BLOCK))
+    for j, block in enumerate(padded[1].reshape(blocks, BLOCK)):
+        around = np.concatenate([np.zeros(BLOCK - 1), block, np.zeros(BLOCK)])
+        toeplitz = np.lib.stride_tricks.sliding_window_view(around, 2 * BLOCK)[::-1]  # [i, m] = block[m - i]
+        products = rows @ toeplitz
+        halves[j : j + blocks] += products[:, :BLOCK]
+        halves[j + 1 : j + 1 + blocks] += products[:, BLOCK:]
+    return halves.ravel()[: len(first) + len(second) - 1]
+
+
+def scaled_to_one(values: Floats) -> Floats:
+    """Return ``values`` times the power of two that brings the greatest size into [1/2, 1): exact but for underflow.
+
+    Raises ValueError if all are 0.
+    """
+    largest = float(np.abs(values).max())
+    if largest == 0.0:
+        raise ValueError("all values are 0")
+    scaled: Floats = np.ldexp(values, -math.frexp(largest)[1])
+    return scaled

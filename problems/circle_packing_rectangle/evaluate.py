@@ -80,7 +80,8 @@ def _score(circles: Floats) -> Score:
         f"Valid. Sum of radii {metrics['sum_radii']!r}; box {width:.6f} by {height:.6f}, {2 - width - height:.3g} of "
         f"width + height left; radii from {radii.min():.4f} to {radii.max():.4f}. "
         f"{(gap > 1e-9).sum()} of {len(circles)} circles touch nothing; the loosest is "
-        f"circle {loosest} at ({x[loosest]:.4f}, {y[loosest]:.4f}) with radius {radii[loosest]:.4f}: it could grow by {max(gap[loosest], 0.0):.3g}."
+        f"circle {loosest} at ({x[loosest]:.4f}, {y[loosest]:.4f}) with radius "
+        f"{radii[loosest]:.4f}: it could grow by {max(gap[loosest], 0.0):.3g}."
     )
     rows = "".join(f"{a!r},{b!r},{c!r}\n" for a, b, c in circles.tolist())
     return Score(metrics=metrics, feedback=feedback, artifacts={"circles.csv": "x,y,radius\n" + rows})

@@ -113,7 +113,7 @@ def test_exploit_ends_as_it_says_in_every_stage(
 
 def is_stated(value: float, text: str) -> bool:
     """Whether a number, or its hundredfold as a percentage, stands in the text."""
-    return any(re.search(rf"(?<![\d.]){re.escape(f'{scaled:.12g}')}0*(?!\d)", text) for scaled in (value, 100 * value))
+    return any(re.search(rf"(?<![\d.]){re.escape(f'{scaled:.14g}')}0*(?!\d)", text) for scaled in (value, 100 * value))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -238,7 +238,7 @@ def judge_hexagons(inner: Floats, outer: Floats) -> Score:
 def test_overlap_of_hexagons_is_found_as_by_clipping(seed: int) -> None:
     rng = np.random.default_rng(seed)
     inner = np.column_stack([rng.uniform(-1.2, 1.2, (2, 2)), rng.uniform(-400, 400, 2)])
-    shared = depth_by_clipping(corners_of(*inner[0, :2], 1.0, inner[0, 2]), corners_of(*inner[1, :2], 1.0, inner[1, 2]))
+    shared = depth_by_clipping(*(corners_of(x, y, 1.0, angle) for x, y, angle in inner.tolist()))
     verdict = judge_hexagons(inner, np.array([0.0, 0.0, 9.0, 0.0]))
     assert verdict.valid == (shared < 1e-12) or shared < 1e-9
     if not verdict.valid:
