@@ -8,11 +8,13 @@ numbers over one power of two.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from evaluators.candidate import Candidate
 
 Floats = npt.NDArray[np.float64]
 
@@ -110,3 +112,63 @@ def scaled_to_one(values: Floats) -> Floats:
         raise ValueError("all values are 0")
     scaled: Floats = np.ldexp(values, -math.frexp(largest)[1])
     return scaled
+
+
+def priorities(candidate: Candidate, function: str, calls: Sequence[Sequence[Any]]) -> Floats | str:
+    """Ask a program for the priority of each element, one call for each; return them, or what is wrong with one.
+
+    -inf means never, and is allowed; NaN is not.
+    """
+    with candidate.session() as session:
+        answers = session.map(function, calls)
+    for call, answer in zip(calls, answers, strict=True):
+        if (
+            isinstance(answer, bool)
+            or not isinstance(answer, int | float)
+            or answer != answer
+            or abs(answer) == math.inf
+        ):
+            if isinstance(answer, float) and answer == -math.inf:
+                continue
+            shown = ", ".join(str(part.tolist() if isinstance(part, np.ndarray) else part) for part in call)
+            return f"{function}({shown}) must return a finite number (or -inf for never), found {answer!r:.60}."
+        if isinstance(answer, int) and abs(answer) >= 2**63:
+            return f"{function} must return numbers below 2**63 in size, found one with {answer.bit_length()} bits."
+    return np.array(answers, dtype=np.float64)
+
+
+def greedy(
+    scores: Floats, blocked_by: Callable[[int, npt.NDArray[np.int64]], npt.NDArray[Any]]
+) -> npt.NDArray[np.int64]:
+    """Take elements by falling priority, the first of equals first, each unless it is blocked.
+
+    ``blocked_by(new, taken)`` returns the elements that cannot join ``new`` and the ones taken before it.
+    """
+    free = scores > -math.inf
+    taken = np.zeros(len(scores), dtype=np.int64)
+    count = 0
+    for element in np.argsort(-scores, kind="stable").tolist():
+        if free[element]:
+            free[element] = False
+            free[blocked_by(element, taken[:count])] = False
+            taken[count] = element
+            count += 1
+    return taken[:count]
+
+
+def digits(base: int, length: int) -> npt.NDArray[np.int64]:
+    """Return all vectors of {0, ..., base - 1}^length, in lexicographic order: (base^length, length)."""
+    return np.ascontiguousarray(np.indices((base,) * length, dtype=np.int64).reshape(length, -1).T)
+
+
+def powers(base: int, length: int) -> npt.NDArray[np.int64]:
+    """Return the weights that turn a vector into its place among ``digits``."""
+    return base ** np.arange(length - 1, -1, -1)
+
+
+def whole_number(params: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    """Return a parameter of the problem. Raises ValueError if it is no whole number in the range."""
+    value = params[name]
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"params.{name}: expected a whole number from {least} to {most}, found {value!r}.")
+    return value
