@@ -25,8 +25,9 @@ from sqlalchemy import (
 )
 
 from evolve.errors import StoreError, StoreTooNew
-from evolve.store.connection import READ, WRITE, sqlite_path, transaction
+from evolve.store.connection import READ, WRITE, transaction
 from evolve.store.tables import metadata
+from evolve.store.url import sqlite_path
 
 HEAD = "0004"
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
