@@ -55,7 +55,7 @@ def bring_to_head(connection: Connection, place: str, history: Path = MIGRATIONS
 
 
 def _create(connection: Connection, head: str) -> str:
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)
     _version.create(connection)
     connection.execute(insert(_version).values(version_num=head))
     return head

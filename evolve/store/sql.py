@@ -26,7 +26,6 @@ from evolve.store.sifting import overlap, sieve
 from evolve.store.tables import orders, runs
 from evolve.store.writing import Batch, Names, Statements, words_of
 
-
 _SERVER_TIME = select(cast(extract("epoch", func.clock_timestamp()), Double))
 
 

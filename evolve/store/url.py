@@ -49,7 +49,9 @@ def sqlite_path(url: URL) -> Path:
 
 def _of_server(url: URL) -> URL:
     if "@" in (url.host or ""):
-        raise ConfigurationError("A password in a URL writes @ as %40, / as %2F and : as %3A; better keep it in ~/.pgpass.")
+        raise ConfigurationError(
+            "A password in a URL writes @ as %40, / as %2F and : as %3A; better keep it in ~/.pgpass."
+        )
     if not url.database:
         raise ConfigurationError(
             f"The store needs a database: expected postgresql://USER@HOST/DATABASE, found {public(str(url))!r}."
