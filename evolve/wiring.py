@@ -365,6 +365,7 @@ def build(config: Config) -> Parts:
     # A run on record may be older than a setting.
     reuse_evaluations = controller.pop("reuse_evaluations", False)
     check_value(reuse_evaluations, bool, "controller.reuse_evaluations")
+    lease_s, store_patience_s = _patience(controller.pop("lease_s", 30.0), controller.pop("store_patience_s", None))
     budget = {**dict.fromkeys(limit.name for limit in fields(Budget)), **config["budget"]}
     check_arguments(Budget, budget, "budget")
     return Parts(
@@ -383,7 +384,17 @@ def build(config: Config) -> Parts:
         sealed=config["sealed"],
         reuse_evaluations=reuse_evaluations,
         rules=build_rules(config, problem),
+        lease_s=lease_s,
+        store_patience_s=store_patience_s,
     )
+
+
+def _patience(lease_s: float, store_patience_s: float | None) -> tuple[float, float | None]:
+    check_value(lease_s, float, "controller.lease_s")
+    check_value(store_patience_s, float | None, "controller.store_patience_s")
+    at_least(1, "controller", lease_s=lease_s)
+    at_least(0, "controller", store_patience_s=store_patience_s)
+    return lease_s, store_patience_s
 
 
 def check_settings(config: Config) -> None:

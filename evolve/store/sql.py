@@ -125,7 +125,7 @@ class SqlStore:
 
     def release(self, lease: Lease, elapsed_s: float, status: str) -> None:
         """Give the lease back, for good, and note the run's status. Raises LeaseLost."""
-        values = {"holder": None, "expires_at": None, "elapsed_s": elapsed_s, "status": status}
+        values: dict[str, object] = {"holder": None, "expires_at": None, "elapsed_s": elapsed_s, "status": status}
         self._change(lease, lambda _: values)
 
     def holder(self, run: str) -> str | None:
