@@ -43,6 +43,7 @@ from evolve.mutation.mix import Chooser, OperatorMix
 from evolve.mutation.novelty import Novelty
 from evolve.mutation.python_analysis import AnalysisCache
 from evolve.paths import bundled
+from evolve.store.address import is_postgres, public
 
 Config = Mapping[str, Any]
 
@@ -51,6 +52,7 @@ _SEVERAL_GROUPS = (_EXPERIMENT, "ablation")
 """Groups whose options hold settings of other groups."""
 _LESSON_OPERATORS = ("distill", "meta_prompt")
 _NAMES = ("problem", "run", "store.url")
+_LONGEST_RUN = 200
 _PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
 """What is passed on as it is: plain words, and what its author has quoted, made of parts or listed."""
 
@@ -501,13 +503,7 @@ def build_sandbox(config: Config, problem: Problem) -> Sandbox:
 
 def open_store(config: Config) -> Store:
     """Open the store of a configuration. Raises StoreError."""
-    try:
-        return cast(Store, _make(config["store"], "store"))
-    except ImportError as error:
-        raise ConfigurationError(
-            f"store.url={config['store']['url']}: its database driver is not installed ({error}). "
-            "Expected sqlite:///path/to/file.db or postgresql+psycopg://..."
-        ) from error
+    return cast(Store, _make(config["store"], "store"))
 
 
 def _make(config: Config, where: str, **extra: object) -> Any:
@@ -541,7 +537,7 @@ def _holder() -> str:
 
 def store_config(url: str) -> Config:
     """Return the configuration of the store at a URL."""
-    return {**option("store", "sqlite"), "url": url}
+    return {**option("store", "postgres" if is_postgres(url) else "sqlite"), "url": url}
 
 
 def find_run(url: str, run: str) -> RunInfo:
@@ -552,7 +548,7 @@ def find_run(url: str, run: str) -> RunInfo:
     finally:
         store.close()
     if run not in known:
-        raise NotFound(f"{url} has no run {run!r}. {nearest(run, known)}")
+        raise NotFound(f"{public(url)} has no run {run!r}. {nearest(run, known)}")
     return known[run]
 
 
@@ -579,7 +575,10 @@ def open_existing(url: str) -> Store:
 def new_run(config: Config, parts: Parts) -> RunInfo:
     """Return the record of a run that is about to start, with everything needed to repeat it."""
     name = config["run"] or f"{parts.problem.name}-{secrets.token_hex(3)}"
-    stored = {**config, "problem": _stored_problem(str(config["problem"])), "run": name}
+    if len(str(name)) > _LONGEST_RUN:
+        raise ConfigurationError(f"run: expected at most {_LONGEST_RUN} characters, found {len(str(name))}.")
+    store = {**config["store"], "url": public(str(config["store"]["url"]))}
+    stored = {**config, "problem": _stored_problem(str(config["problem"])), "run": name, "store": store}
     provenance = {
         "version": __version__,
         "commit": _commit(),

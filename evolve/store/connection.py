@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 
 from evolve.errors import ConfigurationError, StoreAway, StoreError
+from evolve.store.address import public
 from evolve.store.faults import translated
-from evolve.store.url import parse, public, sqlite_path
+from evolve.store.url import parse, sqlite_path
 
 READ = "BEGIN"
 WRITE = "BEGIN IMMEDIATE"

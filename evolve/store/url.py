@@ -1,30 +1,16 @@
-"""Where a store is, and how its place is named to people: never with a password."""
+"""Where a store is."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from evolve.errors import ConfigurationError
+from evolve.store.address import is_postgres, public
 
 EXPECTED = "sqlite:///path/to/file.db or postgresql://USER@HOST/DATABASE"
-
-_POSTGRES = re.compile(r"postgres(ql)?(\+psycopg)?")
-_PASSWORD = re.compile(r"(?<=://)([^:/@?]*):.*@")
-_IN_QUERY = re.compile(r"((?:^|[?&])(?:ssl)?password=)[^&]*", re.IGNORECASE)
-
-
-def public(url: str) -> str:
-    """Return a URL as it may be shown, logged and recorded: what could be a password is left out."""
-    return _IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1@", url))
-
-
-def is_postgres(url: str) -> bool:
-    """Whether a URL names a database on a PostgreSQL server."""
-    return _POSTGRES.fullmatch(url.partition("://")[0]) is not None
 
 
 def parse(url: str) -> URL:

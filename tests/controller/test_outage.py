@@ -157,7 +157,7 @@ async def during_absence(
         store.away = "the disk is full."
         await until(lambda: bool(loops[0].away))
         finished = loops[0].progress.spent.proposals
-        await until(lambda: store.tries >= 8)
+        await until(lambda: store.tries >= 5)
         check(loops[0], finished)
         store.away = ""
 
