@@ -37,6 +37,9 @@ class Watched(Protocol):
     @property
     def progress(self) -> Progress: ...
 
+    @property
+    def away(self) -> str: ...
+
     def in_flight(self) -> InFlight: ...
 
 
@@ -77,6 +80,8 @@ class RunView:
             await asyncio.sleep(_PLAIN_EVERY_S)
             if loop.progress.stop_reason in _STOPPING:
                 self._console.print(_keys(loop, self._keys_do), highlight=False, soft_wrap=True)
+            if loop.away:
+                self._console.print(f"waits for the store: {loop.away}", highlight=False, markup=False, soft_wrap=True)
             progress = loop.progress
             spent = progress.spent
             judged = f"{spent.evaluations} evaluations ({self._rate(spent):.1f}/s, {progress.repeats} again)"
@@ -114,6 +119,8 @@ class RunView:
             grid.add_row("spent", f"${progress.spent.cost_usd:.4f}, {progress.spent.tokens} tokens")
         if progress.squeezed:
             grid.add_row("prompts", _squeezed(progress))
+        if loop.away:
+            grid.add_row("waits for", Text(loop.away, "red"))
         grid.add_row("in flight", f"{loop.in_flight().attempts} attempts, {loop.in_flight().paying} asking a model")
         bar = Table.grid(padding=(0, 2))
         bar.add_row(ProgressBar(total=1.0, completed=share, width=50), Text(self._time_left(progress.spent, share)))

@@ -45,6 +45,7 @@ from evolve.mutation.mix import Chooser, OperatorMix
 from evolve.mutation.novelty import Novelty
 from evolve.mutation.python_analysis import AnalysisCache
 from evolve.paths import bundled
+from evolve.store.address import is_postgres, public
 
 Config = Mapping[str, Any]
 
@@ -53,6 +54,7 @@ _SEVERAL_GROUPS = (_EXPERIMENT, "ablation")
 """Groups whose options hold settings of other groups."""
 _LESSON_OPERATORS = ("distill", "meta_prompt")
 _NAMES = ("problem", "run", "store.url")
+_LONGEST_RUN = 200
 _PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
 """What is passed on as it is: plain words, and what its author has quoted, made of parts or listed."""
 
@@ -376,6 +378,7 @@ def build(config: Config, problem: Problem | None = None) -> Parts:
     controller.pop("detached", None)
     reuse_evaluations = controller.pop("reuse_evaluations", False)
     check_value(reuse_evaluations, bool, "controller.reuse_evaluations")
+    lease_s, store_patience_s = _patience(controller.pop("lease_s", 30.0), controller.pop("store_patience_s", None))
     budget = {**dict.fromkeys(limit.name for limit in fields(Budget)), **config["budget"]}
     check_arguments(Budget, budget, "budget")
     is_elastic = config["executor"].get("width", 1) is None
@@ -399,7 +402,17 @@ def build(config: Config, problem: Problem | None = None) -> Parts:
         sealed=config["sealed"],
         reuse_evaluations=reuse_evaluations,
         rules=build_rules(config, problem),
+        lease_s=lease_s,
+        store_patience_s=store_patience_s,
     )
+
+
+def _patience(lease_s: float, store_patience_s: float | None) -> tuple[float, float | None]:
+    check_value(lease_s, float, "controller.lease_s")
+    check_value(store_patience_s, float | None, "controller.store_patience_s")
+    at_least(1, "controller", lease_s=lease_s)
+    at_least(0, "controller", store_patience_s=store_patience_s)
+    return lease_s, store_patience_s
 
 
 def check_settings(config: Config) -> None:
@@ -546,13 +559,7 @@ def build_sandbox(config: Config, problem: Problem) -> Sandbox:
 
 def open_store(config: Config) -> Store:
     """Open the store of a configuration. Raises StoreError."""
-    try:
-        return cast(Store, _make(config["store"], "store"))
-    except ImportError as error:
-        raise ConfigurationError(
-            f"store.url={config['store']['url']}: its database driver is not installed ({error}). "
-            "Expected sqlite:///path/to/file.db or postgresql+psycopg://..."
-        ) from error
+    return cast(Store, _make(config["store"], "store"))
 
 
 def _make(config: Config, where: str, **extra: object) -> Any:
@@ -586,7 +593,7 @@ def _holder() -> str:
 
 def store_config(url: str) -> Config:
     """Return the configuration of the store at a URL."""
-    return {**option("store", "sqlite"), "url": url}
+    return {**option("store", "postgres" if is_postgres(url) else "sqlite"), "url": url}
 
 
 def find_run(url: str, run: str) -> RunInfo:
@@ -597,7 +604,7 @@ def find_run(url: str, run: str) -> RunInfo:
     finally:
         store.close()
     if run not in known:
-        raise NotFound(f"{url} has no run {run!r}. {nearest(run, known)}")
+        raise NotFound(f"{public(url)} has no run {run!r}. {nearest(run, known)}")
     return known[run]
 
 
@@ -624,7 +631,10 @@ def open_existing(url: str) -> Store:
 def new_run(config: Config, parts: Parts) -> RunInfo:
     """Return the record of a run that is about to start, with everything needed to repeat it."""
     name = config["run"] or f"{parts.problem.name}-{secrets.token_hex(3)}"
-    stored = {**config, "problem": _stored_problem(str(config["problem"])), "run": name}
+    if len(str(name)) > _LONGEST_RUN:
+        raise ConfigurationError(f"run: expected at most {_LONGEST_RUN} characters, found {len(str(name))}.")
+    store = {**config["store"], "url": public(str(config["store"]["url"]))}
+    stored = {**config, "problem": _stored_problem(str(config["problem"])), "run": name, "store": store}
     provenance = {
         "version": __version__,
         "commit": _commit(),

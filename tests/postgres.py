@@ -46,6 +46,7 @@ class Server:
         self._folder = folder
         self._fsync = fsync
         self._names = itertools.count(1)
+        self._spare: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = _owner()
         if self._owner is not None:
@@ -99,14 +100,19 @@ class Server:
         self.start()
 
     def create_database(self) -> str:
-        """Return the name of a new, empty database."""
+        """Return the name of an empty database that nobody else uses."""
+        if self._spare:
+            return self._spare.pop()
         name = f"test_{os.getpid()}_{next(self._names)}"
         self.execute(f"create database {name}")
         return name
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, whoever uses it."""
-        self.execute(f"drop database if exists {name} with (force)")
+        """Empty a database, whoever uses it, and keep it for the next one: a new one takes four times as long."""
+        self.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+        self.execute("drop schema public cascade", name)
+        self.execute("create schema public", name)
+        self._spare.append(name)
 
     def execute(self, statement: str, database: str = "postgres") -> None:
         """Run one statement outside of a transaction."""

@@ -57,6 +57,7 @@ class Snapshot:
         ended: whether the controller has nothing more to do.
         result: how the run ended, if this controller brought it to an end.
         error: what went wrong for good, in words.
+        away: why the store is away and the run waits.
     """
 
     progress: Progress
@@ -65,6 +66,7 @@ class Snapshot:
     ended: bool = False
     result: Result | None = None
     error: str = ""
+    away: str = ""
 
 
 class Controller:
@@ -99,7 +101,9 @@ class Controller:
     async def _look(self) -> Snapshot:
         """Look at the loop where nothing else happens to it."""
         if self._loop is not None and not self._last.ended:
-            self._last = Snapshot(copy.deepcopy(self._loop.progress), self._loop.in_flight(), begun=True)
+            self._last = Snapshot(
+                copy.deepcopy(self._loop.progress), self._loop.in_flight(), begun=True, away=self._loop.away
+            )
         return self._last
 
     def _work(self) -> None:

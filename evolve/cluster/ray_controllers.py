@@ -86,6 +86,11 @@ class Attached:
         self._handle = _find(run)
 
     @property
+    def away(self) -> str:
+        """Why its store is away, in words; empty while it is not."""
+        return self._seen.away
+
+    @property
     def progress(self) -> Progress:
         """Where the run stood a moment ago."""
         return self._seen.progress

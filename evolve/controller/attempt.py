@@ -103,10 +103,14 @@ class Attempts:
             self._novelty.add(step, remembered)
 
     def start(self, selected: Selected) -> Coroutine[Any, Any, Ended]:
-        """Return the work of a new attempt. What needs no model is proposed before this returns."""
+        """Return the work of a new attempt. What needs no model is proposed before this returns.
+
+        May be called again if the store was away: whatever is read is read before anything changes.
+        """
         if selected.operator in REPEATS:
             return self._repeat(selected, ())
-        return self._work(selected, self._prepare(selected, ()), self._best())
+        best = self._best()
+        return self._work(selected, self._prepare(selected, ()), best)
 
     def resume(self, item: Unfinished, on_record: OnRecord) -> Coroutine[Any, Any, Ended]:
         """Return the rest of an attempt that was cut off. To be called when as much was told as when it was chosen."""
@@ -127,7 +131,7 @@ class Attempts:
         """Judge a program that is on record once more; the verdict is recorded under this attempt."""
         if done:
             return self._ended(selected, judged=done)
-        files, stage = self._decisions.repeat(selected)
+        files, stage = await self._journal.read(lambda: self._decisions.repeat(selected))
         evaluation = await self._cascade.judge(files, stage)
         self._journal.post(Evaluated(selected.step, evaluation))
         return self._ended(selected, judged=[evaluation])

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, func, insert, select, true, update
+from sqlalchemy import Connection, Double, cast, extract, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from evolve.domain.evaluation import Evaluation, Outcome
@@ -16,10 +16,11 @@ from evolve.domain.proposal import Attempt, Called, Completion, Event, Record, R
 from evolve.domain.steering import Order, Posted, order_data
 from evolve.errors import LeaseLost, NotFound, StoreError
 from evolve.interfaces import Entry, Lease, Prunable, Questions, RunInfo, Size
-from evolve.store.connection import READ, WRITE, open_engine, transaction, translated
+from evolve.store.connection import READ, WRITE, open_engine, place_of, transaction
 from evolve.store.counting import Counting
 from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
+from evolve.store.faults import translated
 from evolve.store.holder import holds, refuse_if_held
 from evolve.store.ledger import Ledger, in_chunks
 from evolve.store.pruning import Pruner
@@ -29,6 +30,8 @@ from evolve.store.sizes import reclaim, size_of
 from evolve.store.sql_questions import SqlQuestions
 from evolve.store.tables import objectives, orders, proposals, runs
 from evolve.store.writing import Batch, Names, Statements, words_of
+
+_SERVER_TIME = select(cast(extract("epoch", func.clock_timestamp()), Double))
 
 
 class _AlreadyThere(Exception):
@@ -46,10 +49,11 @@ class SqlStore:
     ``"full"`` keeps those too and makes every write wait for the disk.
 
     Args:
-        url: ``sqlite:///path/to/file.db`` (missing folders are made) or a PostgreSQL URL.
+        url: ``sqlite:///path/to/file.db`` (missing folders are made) or ``postgresql://USER@HOST/DATABASE``.
         synchronous: ``normal`` or ``full``; SQLite only.
-        lock_timeout_s: how long a write waits for another process's write before StoreLocked.
-        clock: seconds since the epoch.
+        lock_timeout_s: how long a write waits for another process's write before StoreAway.
+        clock: seconds since the epoch. Leases on a server go by the server's clock instead, because those
+            of its clients differ.
     """
 
     def __init__(
@@ -57,11 +61,12 @@ class SqlStore:
         url: str,
         *,
         synchronous: str = "normal",
-        lock_timeout_s: float = 30.0,
+        lock_timeout_s: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         engine = open_engine(url, synchronous, lock_timeout_s)
-        self._place = str(engine.url.database if engine.dialect.name == "sqlite" else engine.url)
+        self._place = place_of(engine.url)
+        self._on_server = engine.dialect.name == "postgresql"
         self._clock = clock
         self._packer = Packer()
         with translated(self._place):
@@ -104,7 +109,7 @@ class SqlStore:
             found = connection.execute(select(*columns).where(runs.c.id == run).with_for_update()).first()
             if found is None:
                 raise NotFound(f"There is no run {run!r} in this database.")
-            now = self._clock()
+            now = self._lease_time(connection)
             refuse_if_held(run, holder, found.holder, (found.expires_at or 0.0) - now)
             fence = found.fence + 1
             values = {"holder": holder, "expires_at": now + seconds, "fence": fence}
@@ -113,11 +118,13 @@ class SqlStore:
 
     def renew(self, lease: Lease, seconds: float, elapsed_s: float, status: str) -> None:
         """Extend the lease and note the run's progress. Raises LeaseLost."""
-        self._change(lease, {"expires_at": self._clock() + seconds, "elapsed_s": elapsed_s, "status": status})
+        progress = {"elapsed_s": elapsed_s, "status": status}
+        self._change(lease, lambda now: {"expires_at": now + seconds, **progress})
 
     def release(self, lease: Lease, elapsed_s: float, status: str) -> None:
         """Give the lease back, for good, and note the run's status. Raises LeaseLost."""
-        self._change(lease, {"holder": None, "expires_at": None, "elapsed_s": elapsed_s, "status": status})
+        values: dict[str, object] = {"holder": None, "expires_at": None, "elapsed_s": elapsed_s, "status": status}
+        self._change(lease, lambda _: values)
 
     def holder(self, run: str) -> str | None:
         """Return who holds the lease on a run; None when nobody does, or when that process is gone."""
@@ -125,7 +132,8 @@ class SqlStore:
             reader.key(run)
             query = select(runs.c.holder, runs.c.expires_at).where(runs.c.id == run)
             holder, expires_at = self._connection.execute(query).one()
-        return holder if holds(holder, (expires_at or 0.0) - self._clock()) else None
+            left_s = (expires_at or 0.0) - self._lease_time(self._connection)
+        return holder if holds(holder, left_s) else None
 
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
         """Write records in one transaction. Raises LeaseLost.
@@ -397,9 +405,14 @@ class SqlStore:
             raise LeaseLost(f"The lease {lease.fence} on run {lease.run!r} was taken over or given back: stop writing.")
         return int(found[0])
 
-    def _change(self, lease: Lease, values: dict[str, object]) -> None:
+    def _change(self, lease: Lease, values: Callable[[float], dict[str, object]]) -> None:
         with self._write() as connection:
-            connection.execute(update(runs).where(runs.c.key == self._held(lease)).values(values))
+            key = self._held(lease)
+            connection.execute(update(runs).where(runs.c.key == key).values(values(self._lease_time(connection))))
+
+    def _lease_time(self, connection: Connection) -> float:
+        """Return the time by which leases expire, in seconds since the epoch."""
+        return float(connection.execute(_SERVER_TIME).scalar_one()) if self._on_server else self._clock()
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
