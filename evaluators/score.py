@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+LONGEST_NAME = 200
+"""Characters of the name of a metric or instance: databases look them up."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -42,9 +45,11 @@ class NotAScore(Exception):
 
 
 def finite_numbers(values: Mapping[str, Any], what: str) -> dict[str, float]:
-    """Return the values as finite floats. Raises NotAScore naming the first that is none."""
+    """Return the values as finite floats. Raises NotAScore naming the first that is none, or has too long a name."""
     numbers: dict[str, float] = {}
     for name, value in values.items():
+        if len(str(name)) > LONGEST_NAME:
+            raise NotAScore(f"A {what} has a name of {len(str(name))} characters, expected at most {LONGEST_NAME}.")
         if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
             raise NotAScore(f"The {what} {name!r} is {value!r:.100}, not a number.")
         numbers[str(name)] = _float(value)

@@ -6,7 +6,8 @@
     ├── ConfigurationError      a setting is unknown, missing or contradictory; nothing was spent
     ├── ProblemError            a problem folder is incomplete or says something impossible
     ├── StoreError              the record cannot be read or written
-    │   ├── StoreLocked         another process holds the database or the run's lease
+    │   ├── StoreAway           the database cannot be used for now; the same call may pass later
+    │   ├── StoreLocked         another process holds the run's lease
     │   ├── StoreTooNew         the file was written by a newer version
     │   ├── LeaseLost           another controller took the run over; this one must stop writing
     │   └── NotFound            no such run or program
@@ -38,8 +39,15 @@ class StoreError(EvolveError):
     """The record cannot be read or written."""
 
 
+class StoreAway(StoreError):
+    """The database cannot be read or written for now: locked, full, read-only, out of reach.
+
+    Nothing of the call was done, or all of it, if the answer was lost. Another try may pass.
+    """
+
+
 class StoreLocked(StoreError):
-    """Another process holds the database or the run's lease."""
+    """Another process holds the run's lease."""
 
 
 class StoreTooNew(StoreError):

@@ -46,6 +46,7 @@ class Server:
         self._folder = folder
         self._fsync = fsync
         self._names = itertools.count(1)
+        self._spare: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = _owner()
         if self._owner is not None:
@@ -99,14 +100,19 @@ class Server:
         self.start()
 
     def create_database(self) -> str:
-        """Return the name of a new, empty database."""
+        """Return the name of an empty database that nobody else uses."""
+        if self._spare:
+            return self._spare.pop()
         name = f"test_{os.getpid()}_{next(self._names)}"
         self.execute(f"create database {name}")
         return name
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, whoever uses it."""
-        self.execute(f"drop database if exists {name} with (force)")
+        """Empty a database, whoever uses it, and keep it for the next one: a new one takes four times as long."""
+        self.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+        self.execute("drop schema public cascade", name)
+        self.execute("create schema public", name)
+        self._spare.append(name)
 
     def execute(self, statement: str, database: str = "postgres") -> None:
         """Run one statement outside of a transaction."""
@@ -155,9 +161,16 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """Return the server of this process; without binaries the test is skipped, or fails where CI promises them."""
-    binaries = _binaries()
+    binaries = newest_binaries()
     if binaries is None:
         _unavailable()
+    with running_server(binaries) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_server(binaries: Path) -> Iterator[Server]:
+    """Run a server of one's own for the length of a block."""
     folder = Path(tempfile.mkdtemp(prefix="evolve-pg-", dir="/tmp"))  # a socket's path may not be long
     try:
         server = Server(binaries, folder)
@@ -180,7 +193,7 @@ def postgres_url(postgres_server: Server) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
-def _binaries() -> Path | None:
+def newest_binaries() -> Path | None:
     """Return the folder with the newest server of this machine."""
     found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
     on_path = shutil.which("postgres")

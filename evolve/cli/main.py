@@ -13,11 +13,13 @@ from evolve.errors import EvolveError, nearest
 _COMMANDS = {
     "run": ("evolve.cli.running", "Evolve a problem's program."),
     "resume": ("evolve.cli.running", "Go on with a run that was stopped or cut off."),
+    "attach": ("evolve.cli.detaching", "Watch a run that works on a cluster; Ctrl+C detaches."),
     "steer": ("evolve.cli.steering", "Order something of a run: inject, hint, pin, unpin, veto, weigh."),
     "pause": ("evolve.cli.steering", "Have a run finish what is in flight and wait."),
     "stop": ("evolve.cli.steering", "Have a run finish what is in flight and end."),
     "fork": ("evolve.cli.running", "Begin a new run where another one was, with other settings."),
     "replay": ("evolve.cli.running", "Do a recorded run again, offline, and compare."),
+    "verify": ("evolve.cli.verifying", "Prove that what is on record is whole."),
     "eval": ("evolve.cli.judging", "Judge programs."),
     "check": ("evolve.cli.judging", "Try a problem folder out; asks no model."),
     "new": ("evolve.cli.judging", "Write a working problem folder."),

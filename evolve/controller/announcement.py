@@ -89,7 +89,7 @@ class Announcement:
         """
         steps = {"best": best_step, "seed": SEED_STEP}
         baselines = {name: files for name, files in self._problem.baselines().items() if name not in steps}
-        files = {name: self._reader.program(self._run, step).files for name, step in steps.items()} | baselines
+        files = {name: await self._files(step) for name, step in steps.items()} | baselines
         last = self._problem.stages[-1]
         found = await asyncio.gather(*(self._verdicts(text, stage, steps.get(name)) for name, text in files.items()))
         seen = await asyncio.gather(*(self._cascade.judge(text, last) for text in baselines.values()))
@@ -108,12 +108,15 @@ class Announcement:
         """
         last, contenders = self._problem.stages[-1], []
         for name, step in {"best": best_step, "seed": SEED_STEP}.items():
-            files = self._reader.program(self._run, step).files
+            files = await self._files(step)
             verdicts = await asyncio.gather(*(self._cascade.judge(files, last) for _ in range(self._repeats)))
             contenders.append(Contender.of(name, verdicts, search[name]))
         scores = {c.name: [dict(e.metrics) for e in c.repeats] for c in contenders}
         await self._journal.write(Event("confirmed", {"best_step": best_step, "scores": scores}))
         return contenders
+
+    async def _files(self, step: int) -> Mapping[str, str]:
+        return await self._journal.read(lambda: self._reader.program(self._run, step).files)
 
     async def _verdicts(self, files: Mapping[str, str], stage: Stage, step: int | None) -> list[Evaluation]:
         """Return as many verdicts as are wanted; those of a program of the run are on record, or put there."""

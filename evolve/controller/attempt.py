@@ -85,9 +85,15 @@ class Attempts:
         self._journal = journal
         self._novelty = novelty
         self._final_stage = final_stage
-        self._slots = asyncio.Semaphore(propose_width)
+        self._slots, self._propose_width = asyncio.Semaphore(propose_width), propose_width
         self._resolved = resolved
         self._models: dict[int, RecordedModel] = {}
+
+    def widen(self, propose_width: int) -> None:
+        """Allow more proposals in the making at once; fewer are up to whoever begins attempts."""
+        for _ in range(self._propose_width, propose_width):
+            self._slots.release()
+        self._propose_width = max(self._propose_width, propose_width)
 
     def know(self, step: int, fingerprint: str, mark: object) -> None:
         """Remember a program that is on record; ``mark`` is that of its detail."""
@@ -97,10 +103,14 @@ class Attempts:
             self._novelty.add(step, remembered)
 
     def start(self, selected: Selected) -> Coroutine[Any, Any, Ended]:
-        """Return the work of a new attempt. What needs no model is proposed before this returns."""
+        """Return the work of a new attempt. What needs no model is proposed before this returns.
+
+        May be called again if the store was away: whatever is read is read before anything changes.
+        """
         if selected.operator in REPEATS:
             return self._repeat(selected, ())
-        return self._work(selected, self._prepare(selected, ()), self._best())
+        best = self._best()
+        return self._work(selected, self._prepare(selected, ()), best)
 
     def resume(self, item: Unfinished, on_record: OnRecord) -> Coroutine[Any, Any, Ended]:
         """Return the rest of an attempt that was cut off. To be called when as much was told as when it was chosen."""
@@ -121,7 +131,7 @@ class Attempts:
         """Judge a program that is on record once more; the verdict is recorded under this attempt."""
         if done:
             return self._ended(selected, judged=done)
-        files, stage = self._decisions.repeat(selected)
+        files, stage = await self._journal.read(lambda: self._decisions.repeat(selected))
         evaluation = await self._cascade.judge(files, stage)
         self._journal.post(Evaluated(selected.step, evaluation))
         return self._ended(selected, judged=[evaluation])

@@ -179,14 +179,14 @@ class Loop:
             while self._redo:
                 self._begin(*self._redo.pop(0))
             await self._obey()
-            self._top_up()
+            await self._top_up()
             while self._open:
                 news = await self._news.get()
                 await self._obey()
                 if news is None:
-                    self._top_up()
+                    await self._top_up()
                 else:
-                    self._settle(news.result())
+                    await self._settle(news.result())
         finally:
             await self._abandon()
         return self.progress.stop_reason
@@ -201,9 +201,21 @@ class Loop:
         self._heard.extend(given)
         self._news.put_nowait(None)
 
+    def resize(self, widths: Widths) -> None:
+        """Do more or less at once from now on; what is begun is finished."""
+        if widths != self._widths:
+            self._widths = widths
+            self._attempts.widen(widths.propose)
+            self._news.put_nowait(None)
+
     def elapsed_s(self) -> float:
         """Seconds some controller has worked on this run."""
         return self._elapsed_before_s + self._clock() - self._started_at
+
+    @property
+    def away(self) -> str:
+        """Why the store is away and the run waits, in words; empty while it is not."""
+        return self._journal.away
 
     def in_flight(self) -> InFlight:
         """What is begun and not finished."""
@@ -216,31 +228,32 @@ class Loop:
             if taken.refused:
                 self._journal.post(taken.event())
             else:
-                self._follow(taken)
+                await self._follow(taken)
 
-    def _follow(self, taken: Taken) -> None:
+    async def _follow(self, taken: Taken) -> None:
         """Write that an order was taken up, with the attempt that it begins if it does, and do what else it asks."""
         match taken.order:
             case Inject():
                 selected = self._decisions.next(self._next_step)
                 self._next_step += 1
                 self._journal.post(taken.event(), selected)
-                self._begin(selected, self._attempts.start(selected))
+                self._begin(selected, await self._started(selected))
                 return
             case Pause():
                 self.stop(PAUSED)
             case Stop():
                 self.stop(STOPPED)
         self._journal.post(taken.event())
-        self.progress.best = self._decisions.best()
+        self.progress.best = await self._journal.read(self._decisions.best)
 
     # ── starting ──────────────────────────────────────────────────────────────────────────────
-    def _top_up(self) -> None:
+    async def _top_up(self) -> None:
         while not self.progress.stop_reason and self._room():
+            await self._journal.ready()
             self._note_elapsed()
             reason = self._budget.exhausted(self.progress.spent, self.in_flight(), self._asked)
             if not reason:
-                self._ask()
+                await self._ask()
             elif self._open:
                 return  # an attempt in flight may yet be rejected and give its share back
             else:
@@ -254,12 +267,16 @@ class Loop:
         proposing = len(self._attempts.proposing)
         return proposing < self._widths.propose and len(self._open) - proposing < self._widths.queue
 
-    def _ask(self) -> None:
+    async def _ask(self) -> None:
         step = self._next_step
         self._next_step += 1
         selected = self._decisions.next(step)
         self._journal.post(selected)
-        self._begin(selected, self._attempts.start(selected))
+        self._begin(selected, await self._started(selected))
+
+    async def _started(self, selected: Selected) -> Coroutine[Any, Any, Ended]:
+        """Return the work of an attempt, for which its parents are read."""
+        return await self._journal.read(lambda: self._attempts.start(selected))
 
     def _begin(self, selected: Selected, work: Coroutine[Any, Any, Ended]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -269,17 +286,17 @@ class Loop:
         task.add_done_callback(self._news.put_nowait)
 
     # ── finishing ─────────────────────────────────────────────────────────────────────────────
-    def _settle(self, ended: Ended) -> None:
+    async def _settle(self, ended: Ended) -> None:
         if not self._widths.ordered:
-            self._finish(ended)
-            self._top_up()
+            await self._finish(ended)
+            await self._top_up()
             return
         self._early[ended.selected.step] = ended
         while self._open and (first := min(self._open)) in self._early:
-            self._finish(self._early.pop(first))
-            self._top_up()
+            await self._finish(self._early.pop(first))
+            await self._top_up()
 
-    def _finish(self, ended: Ended) -> None:
+    async def _finish(self, ended: Ended) -> None:
         step = ended.selected.step
         del self._open[step]
         self._paying.discard(step)
@@ -292,6 +309,7 @@ class Loop:
         if known.valid and ended.program is not None and ended.evaluation is not None:
             self._exhibits.add(Exhibit(ended.program, known, ended.evaluation))
         self._warn_of_squeezed(ended.program)
+        self.progress.best = await self._journal.read(self._decisions.best)
         self._watch(ended, known)
 
     def _warn_of_squeezed(self, program: Program | None) -> None:
@@ -319,7 +337,6 @@ class Loop:
             tokens=spent.tokens + ended.usage.tokens,
             gpu_s=spent.gpu_s + ended.evaluation_s * self._problem.limits.gpus,
         )
-        progress.best = self._decisions.best()
         if known.rescored is not None:
             progress.repeats += 1
             progress.noise_sd = self._decisions.search.status().get("noise_sd", 0.0)

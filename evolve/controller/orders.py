@@ -50,18 +50,24 @@ class Orders:
     async def take_up(self, given: Given, step: int) -> Taken:
         """Follow an order before ``step`` is chosen, or say why not. Nothing may be told or asked meanwhile."""
         taken = Taken(given.number, given.order, self._decisions.told, step, given.refused)
-        taken = replace(taken, refused=taken.refused or self._refusal(given.order, step))
+        taken = replace(
+            taken, refused=taken.refused or await self._journal.read(lambda: self._refusal(given.order, step))
+        )
         if taken.refused:
             return taken
         if isinstance(given.order, Veto | Weigh):
             await self._journal.write()  # the history on record is all that was told
         try:
-            for count in self._decisions.obey(taken, self._exhibits.history()):
-                if count % _AT_A_STRETCH == 0:
-                    await asyncio.sleep(0)
+            await self._journal.outlast(lambda: self._obeyed(taken))
         except ConfigurationError as error:
             return replace(taken, refused=str(error))
         return taken
+
+    async def _obeyed(self, taken: Taken) -> None:
+        """Have an order obeyed; nothing has changed if it raises."""
+        for count in self._decisions.obey(taken, self._exhibits.history()):
+            if count % _AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
 
     def _refusal(self, order: Order, step: int) -> str:
         operators = self._decisions.operators

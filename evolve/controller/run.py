@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Applied, Choice, Evaluated, Event, Record, Selected
 from evolve.domain.rules import Rules
 from evolve.domain.steering import Pause, Stop
-from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreError
+from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreAway, StoreError
 from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
 from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
@@ -33,14 +34,16 @@ from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
 from evolve.mutation.novelty import Novelty
 
-_LEASE_S = 30.0
-_RENEW_EVERY_S = 5.0
+_RENEWALS_IN_A_LEASE = 6
 INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything a run is made of; built from a configuration by :mod:`evolve.wiring`."""
+    """Everything a run is made of; built from a configuration by :mod:`evolve.wiring`.
+
+    ``widths_for`` follows an executor whose width changes while it runs; None where ``widths`` stay.
+    """
 
     problem: Problem
     seed: int
@@ -58,13 +61,26 @@ class Parts:
     reuse_evaluations: bool = False
     rules: Rules = field(default_factory=Rules)
     listen_every_s: float = 1.0
+    widths_for: Callable[[int], Widths] | None = None
+    lease_s: float = 30.0
+    store_patience_s: float | None = None
 
-    def cascade(self, store: Store) -> Cascade:
-        """Return who judges; what ``store`` has on record is not judged again, if that is wanted and sound."""
+    def widths_now(self) -> Widths:
+        """Return how much is to happen at once, now that the executor has started."""
+        return self.widths if self.widths_for is None else self.widths_for(self.executor.width)
+
+    def cascade(self, store: Store, journal: Journal | None = None) -> Cascade:
+        """Return who judges; what ``store`` has on record is not judged again, if that is wanted and sound.
+
+        ``journal`` says what to do while the store is away.
+        """
         judge_hash = self.problem.judge_hash()
 
-        def known(stage: str, fingerprint: str) -> Evaluation | None:
-            return store.known_evaluation(judge_hash, stage, fingerprint)
+        async def known(stage: str, fingerprint: str) -> Evaluation | None:
+            def ask() -> Evaluation | None:
+                return store.known_evaluation(judge_hash, stage, fingerprint)
+
+            return await journal.read(ask) if journal is not None else ask()
 
         reuse = self.reuse_evaluations and self.problem.deterministic
         return Cascade(self.problem, self.executor, known if reuse else nothing_known)
@@ -130,7 +146,7 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
         async with _running(parts) as interrupts:
             evaluations = await judge_seed(parts.problem, parts.cascade(store))
             store.create_run(info)
-            lease = store.acquire(info.id, parts.holder, _LEASE_S)
+            lease = store.acquire(info.id, parts.holder, parts.lease_s)
             store.append(lease, _seed_records(parts, evaluations))
             return await _Session(parts, store, lease, interrupts).work(observe)
     finally:
@@ -150,11 +166,24 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
         left = _left_in_inbox(store, run)
         if not any(not given.refused for given in left):
             _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
-        lease = store.acquire(run, parts.holder, _LEASE_S)
+        lease = store.acquire(run, parts.holder, parts.lease_s)
         async with _running(parts) as interrupts:
+            await _begin_if_cut_off(parts, store, lease)
             return await _Session(parts, store, lease, interrupts, left).work(observe)
     finally:
         store.close()
+
+
+async def _begin_if_cut_off(parts: Parts, store: Store, lease: Lease) -> None:
+    """Judge the seed of a run whose first controller died between creating it and recording its seed."""
+    if store.run(lease.run).proposals:
+        return
+    try:
+        evaluations = await judge_seed(parts.problem, parts.cascade(store))
+    except BaseException:
+        store.release(lease, 0.0, "failed")
+        raise
+    store.append(lease, _seed_records(parts, evaluations))
 
 
 def _left_in_inbox(store: Store, run: str) -> list[Given]:
@@ -240,9 +269,9 @@ class _Session:
         self._interrupts = interrupts
         self._left = left
         self._heard = 0  # number of the last order that the loop was handed
-        self._journal = Journal(store, lease)
+        self._journal = Journal(store, lease, patience_s=parts.store_patience_s)
         self._reader = parts.open_store()
-        self._cascade = parts.cascade(self._reader)
+        self._cascade = parts.cascade(self._reader, self._journal)
         exhibits = Exhibits(self._reader, lease.run, parts.problem)
         self._decisions = parts.decisions(exhibits)
         self._loop = Loop(
@@ -254,7 +283,7 @@ class _Session:
             journal=self._journal,
             exhibits=exhibits,
             budget=parts.budget,
-            widths=parts.widths,
+            widths=parts.widths_now(),
         )
 
     async def work(self, observe: Observer) -> Result:
@@ -270,7 +299,8 @@ class _Session:
             status = self._status(reason)
             result = await self._result(reason, status)
         except BaseException as error:
-            status = "paused" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt) else "failed"
+            status = "paused" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | StoreAway) else "failed"
+            self._journal.give_up()
             raise
         finally:
             renewing.cancel()
@@ -318,23 +348,26 @@ class _Session:
         return "paused" if reason in (INTERRUPTED, PAUSED) else "finished"
 
     async def _renew(self) -> None:
+        lease_s = self._parts.lease_s
         while True:
-            await asyncio.sleep(_RENEW_EVERY_S)
-            await self._journal.call(
-                lambda store: store.renew(self._lease, _LEASE_S, self._loop.elapsed_s(), "running")
-            )
+            await asyncio.sleep(lease_s / _RENEWALS_IN_A_LEASE)
+            await self._journal.call(lambda store: store.renew(self._lease, lease_s, self._loop.elapsed_s(), "running"))
 
     async def _listen(self) -> None:
         run = self._lease.run
         while True:
             found = await self._journal.call(lambda store: store.orders(run, self._heard))
             self._hand_over([Given(number, order) for number, _, order in found])
+            self._loop.resize(self._parts.widths_now())
             await asyncio.sleep(self._parts.listen_every_s)
 
     async def _close(self, status: str) -> None:
+        elapsed_s = self._loop.elapsed_s()
         try:
             await self._journal.close()
-            self._store.release(self._lease, self._loop.elapsed_s(), status)
+            if isinstance(self._journal.failure, StoreAway):
+                raise self._journal.failure  # no use in trying to give the lease back: it ends with this process
+            await self._journal.read(lambda: self._store.release(self._lease, elapsed_s, status))
         except LeaseLost:
             pass  # the new holder writes the status now
         finally:
@@ -379,7 +412,8 @@ def _as_measured(problem: Problem, evaluation: Evaluation, gains: Sequence[float
 
 
 class _Interrupts:
-    """What Ctrl+C (or SIGTERM) does: begin nothing new while the loop runs, at any other time or again: cancel.
+    """What Ctrl+C (or SIGTERM) does: begin nothing new while the loop runs and can write; at any other time, or
+    again: cancel.
 
     What is cancelled is redone on resume.
     """
@@ -390,7 +424,7 @@ class _Interrupts:
         self._again = False
 
     def __call__(self) -> None:
-        if self._loop is None or self._again:
+        if self._loop is None or self._again or self._loop.away:
             self._task.cancel()
         else:
             self._again = True
@@ -412,10 +446,12 @@ def _signals() -> Iterator[_Interrupts]:
     task = asyncio.current_task()
     assert task is not None  # a coroutine runs in a task
     interrupts = _Interrupts(task)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # In another thread than the first, as within a service, signals are not for this run.
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    for number in numbers:
         running.add_signal_handler(number, interrupts)
     try:
         yield interrupts
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             running.remove_signal_handler(number)

@@ -34,6 +34,7 @@ from evolve.errors import ProblemError, nearest
 
 SEALED = "sealed"
 _JUDGE_SUFFIXES_LEFT_OUT = {".pyc", ".md"}
+_LONGEST_NAME = 200
 
 
 class Beside(StrEnum):
@@ -486,8 +487,11 @@ class _Reader:
             self._fail(f"{where}.timeout_s", "a positive number of seconds", repr(timeout_s))
         gate = self._gate(item["gate"], f"{where}.gate", objectives) if item.get("gate") else None
         interim = self._interim(item["interim"], f"{where}.interim", objectives) if item.get("interim") else None
+        name = self._str(item, "name", None, where)
+        if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME):
+            self._fail(f"{where}.name", f"1 to {_LONGEST_NAME} printable characters", f"{len(name)}: {name[:40]!r}")
         resources = self._claim(item.get("resources"), f"{where}.resources", self._resources)
-        return Stage(self._str(item, "name", None, where), timeout_s, gate, interim, resources)
+        return Stage(name, timeout_s, gate, interim, resources)
 
     def _sealed(self, raw: Mapping[str, Any], objectives: Sequence[Objective]) -> Stage | None:
         if raw.get("sealed") is None:

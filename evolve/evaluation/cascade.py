@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evolve.domain.evaluation import Evaluation, Outcome, missing_metrics
@@ -12,11 +12,11 @@ from evolve.interfaces import Bar, Executor, Job, Verdict
 
 Standard = Mapping[str, Mapping[str, float]]
 """What a program scored: stage -> metric -> value."""
-Known = Callable[[str, str], Evaluation | None]
+Known = Callable[[str, str], Awaitable[Evaluation | None]]
 """Returns an earlier evaluation by stage and fingerprint of the files, if it would be the same again."""
 
 
-def nothing_known(stage: str, fingerprint: str) -> None:
+async def nothing_known(stage: str, fingerprint: str) -> None:
     """A Known that has everything judged anew."""
 
 
@@ -53,7 +53,7 @@ class Cascade:
         for stage in self._problem.stages:
             evaluation = finished.get(stage.name)
             if evaluation is None:
-                known = self._known(stage.name, mark)
+                known = await self._known(stage.name, mark)
                 if known is not None:
                     evaluation = replace(known, repeat=0, seconds=0.0, reused=True)
                 else:

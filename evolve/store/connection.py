@@ -1,4 +1,4 @@
-"""Opening a database, and its errors in this package's words."""
+"""Opening a database, and transactions on it that survive its absence."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.engine import URL
 
-from evolve.errors import ConfigurationError, StoreError, StoreLocked
+from evolve.errors import ConfigurationError, StoreAway, StoreError
+from evolve.store.address import public
+from evolve.store.faults import translated
+from evolve.store.url import parse, sqlite_path
 
 READ = "BEGIN"
 WRITE = "BEGIN IMMEDIATE"
@@ -20,35 +23,64 @@ WRITE = "BEGIN IMMEDIATE"
 
 _CACHE_KIB = 16_384
 _SYNCHRONOUS = ("normal", "full")
-_ADVICE: tuple[tuple[str, type[StoreError], str], ...] = (
-    ("SQLITE_BUSY", StoreLocked, "Another process is writing to it; wait for it or stop it, then try again."),
-    ("SQLITE_LOCKED", StoreLocked, "Another process is writing to it; wait for it or stop it, then try again."),
-    ("SQLITE_FULL", StoreError, "The disk is full: free some space, then resume the run."),
-    ("SQLITE_READONLY", StoreError, "It is read-only: give yourself the right to write to the file and its folder."),
-    ("SQLITE_NOTADB", StoreError, "The file is not a SQLite database: choose another path."),
-    (
-        "SQLITE_CORRUPT",
-        StoreError,
-        "The file is damaged: restore a backup, or save what `sqlite3 FILE .recover` reads.",
-    ),
-    ("SQLITE_CANTOPEN", StoreError, "It cannot be opened: the path must be a file in a folder you may write to."),
-    ("SQLITE_IOERR", StoreError, "The disk failed to read or write: check it, then resume the run."),
-    ("SQLITE_PROTOCOL", StoreError, "Its file system does not lock: keep the database on a local disk."),
-)
+_IDLE_LIMIT_S = 20.0
+"""A client that stops in the middle of a transaction loses its locks after this long."""
+_REACHED: Final = {
+    "application_name": "evolve",
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""How soon a server that went away without a word is noticed; a URL may say otherwise."""
 
 
 def open_engine(url: str, synchronous: str, lock_timeout_s: float) -> Engine:
-    """Return an engine whose SQLite connections are set up for one writer and many readers.
+    """Return an engine whose connections are set up for one writer and many readers.
 
     Raises ConfigurationError for a URL that makes no sense, StoreError if the folder cannot be made.
     """
-    parsed = _parse(url)
+    parsed = parse(url)
     if synchronous not in _SYNCHRONOUS:
         raise ConfigurationError(f"synchronous is 'normal' or 'full', not {synchronous!r}.")
-    if parsed.get_backend_name() != "sqlite":
-        return sqlalchemy.create_engine(parsed, paramstyle="format")
-    _make_folder(sqlite_path(parsed))
-    engine = sqlalchemy.create_engine(parsed, connect_args={"check_same_thread": False, "timeout": lock_timeout_s})
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, synchronous, lock_timeout_s)
+    return _postgres(parsed, lock_timeout_s)
+
+
+def place_of(url: URL) -> str:
+    """Return what people know a database by."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return public(url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+@contextmanager
+def transaction(connection: Connection, begin: str, place: str) -> Iterator[None]:
+    """Commit what the block did, or nothing of it. ``begin`` is READ or WRITE.
+
+    A READ sees one state of the database throughout. Raises StoreError, in words, for whatever the
+    database says; IntegrityError passes, for the caller to judge. After StoreAway the next
+    transaction has a new connection.
+    """
+    try:
+        with translated(place):
+            connection.info["begin"] = begin
+            with connection.begin():
+                yield
+    except StoreAway:
+        connection.invalidate()
+        raise
+
+
+def _sqlite(url: URL, synchronous: str, lock_timeout_s: float) -> Engine:
+    file = _File(sqlite_path(url))
+    engine = sqlalchemy.create_engine(url, connect_args={"check_same_thread": False, "timeout": lock_timeout_s})
+
+    @event.listens_for(engine, "do_connect")
+    def refuse_another_file(*_: object) -> None:
+        file.require()
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
@@ -60,70 +92,71 @@ def open_engine(url: str, synchronous: str, lock_timeout_s: float) -> Engine:
             f"cache_size=-{_CACHE_KIB}",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        file.note()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.info.get("begin", READ))
+        how = connection.info.get("begin", READ)
+        if how is WRITE:
+            file.require()
+        connection.exec_driver_sql(how)
 
     return engine
 
 
-def sqlite_path(url: URL) -> Path:
-    """Return the file that a SQLite URL names."""
-    if not url.database or url.database == ":memory:":
-        raise ConfigurationError(f"The store needs a file: expected sqlite:///path/to/file.db, found {url}.")
-    return Path(url.database)
+class _File:
+    """The file of a database, which may be moved, removed or replaced while it is open.
 
-
-@contextmanager
-def transaction(connection: Connection, begin: str, place: str) -> Iterator[None]:
-    """Commit what the block did, or nothing of it. ``begin`` is READ or WRITE.
-
-    Raises StoreError, in words, for whatever the database says; IntegrityError passes, for the
-    caller to judge.
+    SQLite in WAL mode does not notice: it would go on writing to a file that nobody finds again.
     """
-    connection.info["begin"] = begin
-    with translated(place), connection.begin():
-        yield
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The folder {path.parent} for the database cannot be made: {error}.") from error
+
+    def note(self) -> None:
+        """Remember which file was opened."""
+        self._identity = self._found()
+
+    def require(self) -> None:
+        """Raise StoreAway unless the file that was opened, if one was, is still there."""
+        if self._identity is not None and self._found() != self._identity:
+            raise StoreAway(f"Database {self._path}: the file was moved, removed or replaced. Put it back.")
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
 
 
-@contextmanager
-def translated(place: str) -> Iterator[None]:
-    """Turn errors of the database at ``place`` into StoreError or StoreLocked, IntegrityError left alone."""
+def _postgres(url: URL, lock_timeout_s: float) -> Engine:
+    settings = {name: value for name, value in _REACHED.items() if name not in url.query}
     try:
-        yield
-    except IntegrityError:
-        raise
-    except DBAPIError as error:
-        raise _explained(error.orig, place) from error
-    except UnicodeEncodeError as error:
-        raise StoreError(
-            f"{place}: a run, stage, operator or model has a name that is not Unicode: {error}."
-        ) from error
+        engine = sqlalchemy.create_engine(url, paramstyle="format", connect_args=settings)
+    except ImportError as error:
+        raise ConfigurationError(f"PostgreSQL needs psycopg, which is not installed: {error}") from error
+    limits = {"lock_timeout": lock_timeout_s, "idle_in_transaction_session_timeout": _IDLE_LIMIT_S}
 
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            for name, seconds in limits.items():
+                cursor.execute("select set_config(%s, %s, false)", (name, f"{seconds * 1000:.0f}ms"))
+        connection.commit()
 
-def _explained(error: BaseException | None, place: str) -> StoreError:
-    said = f"Database {place}: {error}."
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.ProgrammingError):
-        for name, kind, advice in _ADVICE:
-            if error.sqlite_errorname.startswith(name):
-                return kind(f"{said} {advice}")
-    return StoreError(said)
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        from psycopg import IsolationLevel
 
+        reads = connection.info.get("begin", READ) is READ
+        driver: Any = connection.connection.dbapi_connection
+        driver.read_only = reads
+        driver.isolation_level = IsolationLevel.REPEATABLE_READ if reads else IsolationLevel.READ_COMMITTED
 
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise ConfigurationError(
-            f"Expected a database URL such as sqlite:///runs/evolve.db, found {url!r}: {error}"
-        ) from error
-    return parsed
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"The folder {path.parent} for the database cannot be made: {error}.") from error
+    return engine

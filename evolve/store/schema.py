@@ -25,10 +25,12 @@ from sqlalchemy import (
 )
 
 from evolve.errors import StoreError, StoreTooNew
-from evolve.store.connection import READ, WRITE, sqlite_path, transaction
+from evolve.store.connection import READ, WRITE, transaction
 from evolve.store.tables import metadata
+from evolve.store.url import sqlite_path
+from evolve.store.views import create_views
 
-HEAD = "0004"
+HEAD = "0005"
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 _version = Table(
@@ -54,7 +56,8 @@ def bring_to_head(connection: Connection, place: str, history: Path = MIGRATIONS
 
 
 def _create(connection: Connection, head: str) -> str:
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)
+    create_views(connection, head)
     _version.create(connection)
     connection.execute(insert(_version).values(version_num=head))
     return head

@@ -16,7 +16,7 @@ import pytest
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
 from evolve.domain.proposal import Applied, Choice, Evaluated, Event, Finished, Record, Selected
-from evolve.errors import ConfigurationError, StoreError, StoreLocked
+from evolve.errors import ConfigurationError, StoreAway, StoreError
 from evolve.interfaces import RunInfo
 from evolve.store.sql import SqlStore
 
@@ -101,9 +101,9 @@ def test_a_write_that_finds_the_database_locked_says_so_and_can_be_repeated(stor
     lease = store.acquire("r", "me", 60.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreLocked, match=r"evolve\.db.*try again"):
+        with pytest.raises(StoreAway, match=r"evolve\.db.*try again"):
             store.append(lease, whole(0))
-        with pytest.raises(StoreLocked):
+        with pytest.raises(StoreAway):
             store.renew(lease, 1.0, 0.0, "running")
         other.execute("ROLLBACK")
     store.append(lease, whole(0))

@@ -1,0 +1,19 @@
+"""How the place of a store is named to people: never with a password. Needs no database library."""
+
+from __future__ import annotations
+
+import re
+
+_POSTGRES = re.compile(r"postgres(ql)?(\+psycopg)?")
+_PASSWORD = re.compile(r"(?<=://)([^:/@?]*):.*@")
+_IN_QUERY = re.compile(r"((?:^|[?&])(?:ssl)?password=)[^&]*", re.IGNORECASE)
+
+
+def public(url: str) -> str:
+    """Return a URL as it may be shown, logged and recorded: what could be a password is left out."""
+    return _IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1@", url))
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a URL names a database on a PostgreSQL server."""
+    return _POSTGRES.fullmatch(url.partition("://")[0]) is not None
