@@ -16,7 +16,11 @@ def _attempt(
     step: int, value: float | None, *, operator: str = "syntax", cause: str = "", usage: Usage | None = None
 ) -> Attempt:
     """Return attempt ``step`` that scored ``value``, or was rejected with ``cause``."""
-    evaluation = None if value is None else Evaluation("full", Outcome.VALID, "judge", metrics={"value": value})
+    evaluation = (
+        None
+        if value is None
+        else Evaluation("full", Outcome.VALID, "judge", metrics={"value": value, "program_lines": 3.0})
+    )
     outcome = Outcome.REJECTED if value is None else Outcome.VALID
     placed = Placement.NEW if value is not None and value > 1 else Placement.NOT_PLACED
     return Attempt(
