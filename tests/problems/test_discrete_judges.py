@@ -181,10 +181,10 @@ def test_baseline_multiplies_whole_matrices(sizes: tuple[int, int, int]) -> None
     n, m, p = sizes
     factors = baseline("matrix_multiplication", "strassen_blocks").call("decompose", n=n, m=m, p=p)
     verdict = matrices.evaluate(Answering(factors), "full", {"n": n, "m": m, "p": p})
-    assert verdict.valid and makes_the_tensor(*factors, sizes)
+    u, v, w = factors
+    assert verdict.valid and makes_the_tensor(u, v, w, sizes)
     rng = np.random.default_rng(0)
     a, b = rng.integers(-9, 10, (n, m)), rng.integers(-9, 10, (m, p))
-    u, v, w = factors
     product = (w @ ((u.T @ a.ravel()) * (v.T @ b.ravel()))).reshape(p, n).T
     assert (product == a @ b).all()
 
@@ -278,7 +278,7 @@ def test_a_large_admissible_set_holds_for_random_triples() -> None:
 
 # ── corners ───────────────────────────────────────────────────────────────────────────────────
 def corners_in(pairs: set[tuple[int, ...]], p: int, n: int) -> list[tuple[tuple[int, ...], ...]]:
-    found = []
+    found: list[tuple[tuple[int, ...], ...]] = []
     for pair in pairs:
         for t in vectors(p, n):
             if any(t):
