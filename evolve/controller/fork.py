@@ -39,10 +39,12 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
         raise ConfigurationError(f"--at {count}: expected 1 to {known}, the attempts that {source!r} has finished.")
     orders = [item for item in taken_orders(e for _, e in store.events(source)) if item.told <= count]
     kept, again = _divided([item for item in orders if not item.refused], _steps(store, source, count))
-    store.create_run(info)
+    store.create_run(replace(info, provenance={**info.provenance, FORKED: {"run": source, "attempts": count}}))
     lease = store.acquire(info.id, holder, _LEASE_S)
     try:
         store.append(lease, [Event(FORKED, {"run": source, "attempts": count})])
+        for item in again:
+            store.order(info.id, item.order)
         for item in interleaved(_first(store, source, count), kept):
             if isinstance(item, Taken):
                 follow_again(decisions, item, store.history(source))
@@ -50,10 +52,21 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
             else:
                 store.append(lease, list(_records(store, source, item, decisions)))
             store.renew(lease, _LEASE_S, 0.0, "running")
-        for item in again:
-            store.order(info.id, item.order)
     finally:
         store.release(lease, 0.0, "paused")
+
+
+def check_whole_fork(store: Store, info: RunInfo) -> None:
+    """Raise ConfigurationError for a fork that was cut off before all was taken over: it is not what was asked for."""
+    origin = info.provenance.get(FORKED)
+    wanted = _count(origin) if isinstance(origin, Mapping) else 0
+    taken_over = sum(1 for _ in _first(store, info.id, wanted))
+    if isinstance(origin, Mapping) and taken_over < wanted:
+        raise ConfigurationError(
+            f"Run {info.id!r} was to begin with {wanted} attempts of {origin['run']!r}, but forking it was cut off "
+            f"after {taken_over}. Fork again, under another name: "
+            f"`evolve fork {origin['run']} --at {wanted} run=NAME`."
+        )
 
 
 def forked_attempts(store: Store, run: str) -> int:

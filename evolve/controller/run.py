@@ -15,6 +15,7 @@ from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.decisions import Decisions
 from evolve.controller.estimate import Estimate, estimate
 from evolve.controller.exhibits import Exhibits
+from evolve.controller.fork import check_whole_fork
 from evolve.controller.journal import Journal
 from evolve.controller.loop import PAUSED, Loop, Progress, Widths
 from evolve.controller.memory import Memory
@@ -163,6 +164,7 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
         await parts.model.ready()
     store = parts.open_store()
     try:
+        check_whole_fork(store, store.run(run))
         left = _left_in_inbox(store, run)
         if not any(not given.refused for given in left):
             _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
