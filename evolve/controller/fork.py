@@ -43,8 +43,8 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
     lease = store.acquire(info.id, holder, _LEASE_S)
     try:
         store.append(lease, [Event(FORKED, {"run": source, "attempts": count})])
-        for item in again:
-            store.order(info.id, item.order)
+        for waiting in again:
+            store.order(info.id, waiting.order)
         for item in interleaved(_first(store, source, count), kept):
             if isinstance(item, Taken):
                 follow_again(decisions, item, store.history(source))
