@@ -14,7 +14,7 @@ from evolve.cli.looking import opened_store
 from evolve.cli.options import as_json, json_option, say, store_option
 from evolve.cli.running import first_difference
 from evolve.errors import ConfigurationError, ProblemError
-from evolve.interfaces import RunInfo
+from evolve.interfaces import PRUNED, RunInfo
 from evolve.store.checker import Checker
 from evolve.store.findings import Finding, Rule
 
@@ -62,8 +62,9 @@ def _runs(store: str) -> Sequence[RunInfo]:
 
 def _verified(checker: Checker, store: str, info: RunInfo, replay: bool) -> Verified:
     findings = checker.check(info)
-    if not replay or any(finding.what is not Rule.TOTALS for finding in findings):
-        return Verified(info.id, info.proposals, findings, "" if not replay else "the record is not whole")
+    obstacle = _obstacle(store, info, findings) if replay else ""
+    if not replay or obstacle:
+        return Verified(info.id, info.proposals, findings, obstacle)
     try:
         difference = first_difference(store, info)
     except ProblemError as error:
@@ -72,6 +73,15 @@ def _verified(checker: Checker, store: str, info: RunInfo, replay: bool) -> Veri
         where = f"step {difference.step}, {difference.what}"
         findings = [*findings, Finding(Rule.REPLAY, where, difference.recorded, difference.replayed)]
     return Verified(info.id, info.proposals, findings)
+
+
+def _obstacle(store: str, info: RunInfo, findings: Sequence[Finding]) -> str:
+    """Return why a run cannot be done again from its record, if so."""
+    if any(finding.what not in (Rule.TOTALS, Rule.COUNTS) for finding in findings):
+        return "the record is not whole"
+    with opened_store(store) as opened:
+        pruned = any(event.kind == PRUNED for _, event in opened.events(info.id))
+    return "prompts, answers or artifacts were pruned" if pruned else ""
 
 
 def _print(verified: Verified) -> None:
