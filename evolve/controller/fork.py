@@ -56,16 +56,14 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
         store.release(lease, 0.0, "paused")
 
 
-def check_whole_fork(store: Store, info: RunInfo) -> None:
+def check_whole_fork(info: RunInfo) -> None:
     """Raise ConfigurationError for a fork that was cut off before all was taken over: it is not what was asked for."""
     origin = info.provenance.get(FORKED)
-    wanted = _count(origin) if isinstance(origin, Mapping) else 0
-    taken_over = sum(1 for _ in _first(store, info.id, wanted))
-    if isinstance(origin, Mapping) and taken_over < wanted:
+    if isinstance(origin, Mapping) and info.proposals < _count(origin):
+        source, wanted = origin["run"], _count(origin)
         raise ConfigurationError(
-            f"Run {info.id!r} was to begin with {wanted} attempts of {origin['run']!r}, but forking it was cut off "
-            f"after {taken_over}. Fork again, under another name: "
-            f"`evolve fork {origin['run']} --at {wanted} run=NAME`."
+            f"Run {info.id!r} was to begin with {wanted} attempts of {source!r}, but forking it was cut off after "
+            f"{info.proposals}. Fork again, under another name: `evolve fork {source} --at {wanted} run=NAME`."
         )
 
 

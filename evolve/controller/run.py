@@ -164,7 +164,7 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
         await parts.model.ready()
     store = parts.open_store()
     try:
-        check_whole_fork(store, store.run(run))
+        check_whole_fork(store.run(run))
         left = _left_in_inbox(store, run)
         if not any(not given.refused for given in left):
             _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
