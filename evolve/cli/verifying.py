@@ -12,7 +12,8 @@ import click
 from evolve import wiring
 from evolve.cli.looking import opened_store
 from evolve.cli.options import as_json, json_option, say, store_option
-from evolve.cli.running import first_difference
+from evolve.cli.running import replayed
+from evolve.controller.retention import in_words
 from evolve.errors import ConfigurationError, ProblemError
 from evolve.interfaces import RunInfo
 from evolve.store.checker import Checker
@@ -65,13 +66,15 @@ def _verified(checker: Checker, store: str, info: RunInfo, replay: bool) -> Veri
     if not replay or any(finding.what is not Rule.TOTALS for finding in findings):
         return Verified(info.id, info.proposals, findings, "" if not replay else "the record is not whole")
     try:
-        difference = first_difference(store, info)
-    except ProblemError as error:
+        again = replayed(store, info)
+    except (ProblemError, ConfigurationError) as error:
         return Verified(info.id, info.proposals, findings, str(error))
+    difference = again.difference
     if difference is not None:
         where = f"step {difference.step}, {difference.what}"
         findings = [*findings, Finding(Rule.REPLAY, where, difference.recorded, difference.replayed)]
-    return Verified(info.id, info.proposals, findings)
+    pruned = "; ".join(f"{what} of steps {in_words(steps)} were pruned" for what, steps in again.untold.items())
+    return Verified(info.id, info.proposals, findings, pruned)
 
 
 def _print(verified: Verified) -> None:

@@ -49,6 +49,7 @@ RUN = RunInfo(
     objectives=OBJECTIVES,
 )
 ODD = "\x00 \ud800 alone\r\n\ufeff😀, \"quoted\"; 'x'\u2028"
+_PARENTS = {0: (), 1: (0,), 4: (1, 0), 7: (4,)}
 PLOT = b"\x89PNG\x00\xff plot"
 
 
@@ -103,7 +104,7 @@ def selected(step: int, operator: str = "diff", model: str = "") -> Selected:
 
 def applied(step: int, text: str) -> Applied:
     files = {"main.py": text, "lib/a.py": "A", f"lib/{step}é.txt": ODD}
-    return Applied(Program(step, files, (step - 1,) if step else (), {"operator": "diff", "x": [0.1], "odd": ODD}))
+    return Applied(Program(step, files, _PARENTS[step], {"operator": "diff", "x": [0.1], "odd": ODD}))
 
 
 def judged(step: int, stage: str = "full", score: float = 0.1, time_s: float = 1.0, repeat: int = 0) -> Evaluated:

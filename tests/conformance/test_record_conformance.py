@@ -243,7 +243,8 @@ def test_status_counts_finished_attempts_and_those_in_flight(store: Store) -> No
     status = store.questions().status(RUN.id)
     assert (status.proposals, status.finished, status.in_flight) == (8, 6, 2)
     assert (status.programs, status.judged, status.valid, status.placed) == (3, 4, 4, 2)
-    assert (status.calls, status.tokens, status.cost_usd) == (2, 240, pytest.approx(0.5))
+    assert (status.calls, status.tokens) == (2, 240)
+    assert status.cost_usd == pytest.approx(0.5)
 
 
 def test_tallies_add_up_by_operator(store: Store) -> None:
