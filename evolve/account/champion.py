@@ -27,7 +27,8 @@ class Champion:
 def champion(store: Store, info: RunInfo, problem: Problem) -> Champion:
     """Return the champion as the run's search has it under the rules that orders made.
 
-    Of a run that took every score as it came, or whose search cannot be made here: the best gains in order of objectives, the earliest of equals.
+    Of a run that took every score as it came, or whose search cannot be made here: the best gains in order of
+    objectives, the earliest of equals.
     Raises StoreError without a valid program.
     """
     rules = rules_in_force(store, info, problem)
