@@ -48,9 +48,10 @@ def bundle(store: MemoryStore, problem: Problem, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_that_is_opened_is_the_same_run(
-    kind: str, store: MemoryStore, bundle: Path, problem: Problem, tmp_path: Path
+    kind: str, store: MemoryStore, bundle: Path, problem: Problem, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    other = store_maker(kind, tmp_path)("other")
+    server = request.getfixturevalue("postgres_url") if kind == "postgres" else ""
+    other = store_maker(kind, tmp_path, server)("other")
     info = open_bundle(other, bundle, tmp_path / "opened")
     assert list(other.entries(RUN.id)) == list(store.entries(RUN.id))
     folder = Path(str(info.config["problem"]))

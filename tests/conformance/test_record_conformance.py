@@ -36,7 +36,8 @@ STEPS = 8
 
 @pytest.fixture(params=KINDS)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    return store_maker(request.param, tmp_path)
+    server = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    return store_maker(request.param, tmp_path, server)
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_entries_of_an_unknown_run_are_not_found(store: Store) -> None:
         list(store.entries("no"))
 
 
-@pytest.mark.parametrize("target", KINDS)
+@pytest.mark.parametrize("target", ["memory", "sqlite"])
 def test_a_run_that_is_taken_in_is_the_same_run(store: Store, tmp_path: Path, target: str) -> None:
     other = store_maker(target, tmp_path)("other")
     entries = list(store.entries(RUN.id))
