@@ -347,7 +347,7 @@ def without(entry: Entry, what: Collection[Prunable]) -> Entry:
 @pytest.mark.parametrize(
     "what",
     [{Prunable.PROMPTS}, {Prunable.ANSWERS}, {Prunable.ARTIFACTS}, set(Prunable)],
-    ids=lambda what: "+".join(what),
+    ids=lambda what: "+".join(sorted(what)),
 )
 @pytest.mark.parametrize("steps", [range(STEPS), (4, 6)], ids=str)
 def test_pruning_takes_what_it_is_told_and_notes_it(
