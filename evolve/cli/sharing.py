@@ -32,7 +32,9 @@ as_option = click.option("--as", "name", help="Name of the run here, if it is to
 
 @click.command()
 @run_argument
-@click.option("--format", "form", type=click.Choice(list(Form)), default=Form.JSONL, show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice([form.value for form in Form]), default=Form.JSONL.value, show_default=True
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="New folder for everything on record.")
 @click.option("--files/--no-files", default=True, help="With the text of every program (jsonl without --out only).")
 @store_option
