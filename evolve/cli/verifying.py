@@ -12,7 +12,8 @@ import click
 from evolve import wiring
 from evolve.cli.looking import opened_store
 from evolve.cli.options import as_json, json_option, say, store_option
-from evolve.cli.running import first_difference
+from evolve.cli.running import replayed
+from evolve.controller.retention import in_words
 from evolve.errors import ConfigurationError, ProblemError
 from evolve.interfaces import PRUNED, RunInfo
 from evolve.store.checker import Checker
@@ -69,13 +70,15 @@ def verified(checker: Checker, store: str, info: RunInfo, replay: bool) -> Verif
     if not replay or obstacle:
         return Verified(info.id, info.proposals, findings, obstacle)
     try:
-        difference = first_difference(store, info)
-    except ProblemError as error:
+        again = replayed(store, info)
+    except (ProblemError, ConfigurationError) as error:
         return Verified(info.id, info.proposals, findings, str(error))
+    difference = again.difference
     if difference is not None:
         where = f"step {difference.step}, {difference.what}"
         findings = [*findings, Finding(Rule.REPLAY, where, difference.recorded, difference.replayed)]
-    return Verified(info.id, info.proposals, findings)
+    pruned = "; ".join(f"{what} of steps {in_words(steps)} were pruned" for what, steps in again.untold.items())
+    return Verified(info.id, info.proposals, findings, pruned)
 
 
 def _is_at_work(store: str, info: RunInfo) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -9,11 +10,10 @@ from itertools import takewhile
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.orders import follow_again
 from evolve.controller.steering import Taken, interleaved, taken_orders
-from evolve.domain.proposal import Applied, Attempt, Completed, Evaluated, Event, Finished, Learned, Prompted, Record
-from evolve.domain.steering import Inject
+from evolve.domain.proposal import Attempt, Called, Event, Finished, Record
+from evolve.domain.steering import Inject, Posted
 from evolve.errors import ConfigurationError
 from evolve.interfaces import RunInfo, Store
-from evolve.llm.requests import request_hash
 
 FORKED = "forked"
 _LEASE_S = 60.0
@@ -98,19 +98,15 @@ def _count(data: Mapping[str, object]) -> int:
 def _records(store: Store, source: str, attempt: Attempt, decisions: Decisions) -> Iterator[Record]:
     """Yield what is on record of an attempt, in the order in which it came about."""
     step, finished = attempt.selected.step, attempt.finished
-    yield attempt.selected
-    for request, completion in store.requests(source, step):
-        key = request_hash(request)
-        yield Prompted(step, key, request)
-        told = [called for _, called in store.calls(source, step) if called.request_hash == key]
-        # Numbered anew: what was told under several leases comes under one here.
-        yield from (replace(called, number=number) for number, called in enumerate(told))
-        if completion is not None:
-            yield Completed(step, key, completion)
-    if attempt.lessons:
-        yield Learned(step, attempt.lessons)
-    if attempt.program is not None:
-        yield Applied(store.program(source, step))
-    yield from (Evaluated(step, evaluation) for evaluation in store.evaluations(source, step))
+    told: Counter[str] = Counter()
+    for entry in store.entries(source, range(step, step + 1)):
+        match entry.record:
+            case Called() as called:  # numbered anew: what was told under several leases comes under one here
+                yield replace(called, number=told[called.request_hash])
+                told[called.request_hash] += 1
+            case Finished() | Posted():
+                pass
+            case record:
+                yield record
     _, placement, cell = decisions.tell(Ended.on_record(attempt))
     yield Finished(step, finished.sequence, finished.outcome, finished.cause, finished.detail, placement, cell)

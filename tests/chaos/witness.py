@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from evolve.cli.running import first_difference
+from evolve.cli.running import replayed
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.program import fingerprint
@@ -91,7 +91,7 @@ class Witness:
             info = store.run(RUN)
         with closing(Checker(self.url)) as checker:
             found = [finding.in_words() for finding in checker.check(info)]
-        difference = first_difference(self.url, info)
+        difference = replayed(self.url, info).difference
         return [*found, *([f"replay: {difference}"] if difference is not None else [])]
 
     def _judged(self) -> Counter[Judged]:
