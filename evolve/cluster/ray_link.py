@@ -185,13 +185,20 @@ class WorkerActor(Worker):
 
 
 async def _answer(reference: Any) -> bytes:
+    # Who stops waiting must not cancel the future: Ray's client may still want to set it, in a thread of its own.
+    asking = asyncio.ensure_future(_asked(reference))
+    asking.add_done_callback(lambda task: task.cancelled() or task.exception())
     try:
-        answer = await reference
+        answer = await asyncio.shield(asking)
     except RayError as error:
         raise WorkerLost(_in_words(error)) from error
     if not isinstance(answer, bytes):
         raise WorkerLost(f"A worker answered with {type(answer).__name__}, expected bytes.")
     return answer
+
+
+async def _asked(reference: Any) -> object:
+    return await reference
 
 
 def _in_words(error: RayError) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from evolve.arguments import at_least
 from evolve.domain.evaluation import Outcome
 from evolve.errors import SandboxUnavailable
-from evolve.interfaces import Job, Sandbox, Verdict
+from evolve.interfaces import Job, Sandbox, Verdict, Watch
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -72,9 +72,13 @@ class LocalExecutor:
         self._jobs += 1
         number = self._jobs
         try:
-            return await self._judged(replace(job, watch=partial(self._interim.__setitem__, number)))
+            return await self._judged(replace(job, watch=partial(self._note, number, job.watch)))
         finally:
             self._interim.pop(number, None)
+
+    def _note(self, number: int, tell: Watch, metrics: Mapping[str, float]) -> None:
+        self._interim[number] = metrics
+        tell(metrics)
 
     async def _judged(self, job: Job) -> Verdict:
         failure = ""
