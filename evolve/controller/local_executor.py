@@ -7,12 +7,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from evolve.arguments import at_least
 from evolve.domain.evaluation import Outcome
 from evolve.errors import SandboxUnavailable
-from evolve.interfaces import Job, Sandbox, Verdict, Watch
+from evolve.interfaces import Job, Sandbox, Verdict
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -71,14 +70,15 @@ class LocalExecutor:
         """Judge on the next free sandbox; see :class:`evolve.interfaces.Executor`."""
         self._jobs += 1
         number = self._jobs
+
+        def watch(metrics: Mapping[str, float]) -> None:
+            self._interim[number] = metrics
+            job.watch(metrics)
+
         try:
-            return await self._judged(replace(job, watch=partial(self._note, number, job.watch)))
+            return await self._judged(replace(job, watch=watch))
         finally:
             self._interim.pop(number, None)
-
-    def _note(self, number: int, tell: Watch, metrics: Mapping[str, float]) -> None:
-        self._interim[number] = metrics
-        tell(metrics)
 
     async def _judged(self, job: Job) -> Verdict:
         failure = ""
