@@ -119,7 +119,7 @@ def configure_here(overrides: Sequence[str], say: Callable[[str], None], config_
 def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
     """Return the override that chooses a sandbox: none if they do, $EVOLVE_SANDBOX's, docker's or process's.
 
-    A setting that docker does not have means that it is not wanted.
+    A setting that docker does not have means that it is not wanted. Of a cluster each node chooses.
     """
     keys = [override.lstrip("+").partition("=")[0] for override in overrides]
     if "sandbox" in keys:
@@ -127,6 +127,8 @@ def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
     named = os.environ.get("EVOLVE_SANDBOX")
     if named:
         return [f"sandbox={named}"]
+    if "executor=ray" in overrides and not any(key.startswith("sandbox.") for key in keys):
+        return ["sandbox=auto"]
     known = {f"sandbox.{key}" for key in option("sandbox", "docker")}
     wanted = all(key in known for key in keys if key.startswith("sandbox."))
     return ["sandbox=docker" if wanted and docker_engine.answers() else "sandbox=process"]

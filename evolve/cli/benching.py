@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from evolve import wiring
-from evolve.bench import decisions, machinery, race, sandboxes, search_race, soak, tuner
+from evolve.bench import cluster_scaling, decisions, machinery, race, sandboxes, search_race, soak, tuner
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
@@ -68,6 +68,28 @@ def machinery_(parts: tuple[str, ...], programs: int, model_programs: int, peer:
         for name, measure in measures.items():
             if not parts or name in parts or name == "openevolve":
                 _print(measure(), json_)
+
+
+@bench.command("cluster")
+@click.option(
+    "--slots", "counts", multiple=True, type=click.IntRange(min=1), help="Evaluations at once; 64, 256, 1000."
+)
+@click.option("--way", "ways", multiple=True, type=click.Choice(("local", "ray", "run")), help="All unless given.")
+@click.option("--seconds", default=10.0, show_default=True, help="Of each measurement.")
+@json_option
+def cluster_(counts: tuple[int, ...], ways: tuple[str, ...], seconds: float, json_: bool) -> None:
+    """Judges of a second on many slots: throughput, what an evaluation costs, and what gives out first."""
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for slots in counts or (64, 256, 1000):
+            for way in ways or ("local", "ray", "run"):
+                rows.append(asdict(cluster_scaling.measure(way, slots, seconds, Path(scratch))))
+                _to_stderr(as_json(rows[-1]))
+    if json_:
+        click.echo("\n".join(map(as_json, rows)))
+        return
+    shown = [{n: f"{v:.2f}" if isinstance(v, float) else v for n, v in row.items()} for row in rows]
+    Console(width=_WIDE).print(table_of(shown, list(shown[0])))
 
 
 @bench.command("problem")

@@ -7,6 +7,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -95,7 +96,7 @@ class Controller:
         try:
             seen = asyncio.run_coroutine_threadsafe(self._look(), self._events)
             return seen.result(timeout=_LOOK_EVERY_S)
-        except (TimeoutError, RuntimeError):  # busy, or it has ended meanwhile
+        except (TimeoutError, CancelledError, RuntimeError):  # busy, or it has ended meanwhile
             return self._last
 
     async def _look(self) -> Snapshot:
