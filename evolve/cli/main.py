@@ -28,6 +28,7 @@ _COMMANDS = {
     "best": ("evolve.cli.looking", "Print or write a run's best program."),
     "export": ("evolve.cli.looking", "Write every attempt of a run as JSON lines or CSV."),
     "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
+    "worker": ("evolve.cli.working", "Judge programs for a run on another machine."),
     "image": ("evolve.cli.images", "Build and list the container images of sandbox=docker."),
     "bench": ("evolve.cli.benching", "Measure the machinery."),
 }
