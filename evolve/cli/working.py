@@ -20,8 +20,8 @@ from evolve.cli.options import as_json, json_option, say
 from evolve.cluster.credentials import TOKEN_VARIABLE, client_context, worker_token
 from evolve.cluster.hub_client import HubClient
 from evolve.cluster.hub_messages import Amounts
+from evolve.cluster.hub_worker import Habits, HubWorker
 from evolve.cluster.warm_judges import WarmJudges
-from evolve.cluster.hub_worker import Habits, Worker
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError
 from evolve.interfaces import Executor
@@ -110,7 +110,7 @@ def worker(
 
 
 async def _work(client: HubClient, judges: WarmJudges, habits: Habits) -> int:
-    one = Worker(client, judges, habits, np.random.default_rng())
+    one = HubWorker(client, judges, habits, np.random.default_rng())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, one.drain)

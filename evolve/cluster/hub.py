@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from evolve import __version__
 from evolve.arguments import above_zero, at_least
 from evolve.cluster.credentials import TOKEN_VARIABLE, hub_token, server_context
+from evolve.cluster.edition import this_edition
 from evolve.cluster.hub_messages import Amounts
 from evolve.cluster.hub_server import Address, HubServer
 from evolve.cluster.lease_book import Lease, LeaseBook, Terms, Ticket
 from evolve.cluster.parcel import Parcel, Shipment, pack
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
-from evolve.interfaces import Job, Sandbox, Verdict
+from evolve.interfaces import Job, Verdict
 
 _LOOK_AROUND_S: Final = 5.0
 _MAX_PORT: Final = 65535
@@ -38,8 +39,7 @@ class HubExecutor:
     its machine can make it say what they like. Give the token only to those whose scores you would trust.
 
     Args:
-        make_sandbox: not used, as workers make their own.
-        width: evaluations at once, at most; about the slots of all workers.
+        width: evaluations at once, at most; None for as many as the workers that have joined have slots.
         host, port: where to listen; port 0 is any that is free.
         token_file: what workers must show; made if it is not there. $EVOLVE_WORKER_TOKEN comes before it.
         tls_cert, tls_key: files in PEM format.
@@ -54,9 +54,8 @@ class HubExecutor:
 
     def __init__(
         self,
-        make_sandbox: Callable[[], Sandbox] | None = None,
         *,
-        width: int,
+        width: int | None,
         host: str,
         port: int,
         token_file: str,
@@ -70,12 +69,12 @@ class HubExecutor:
         max_report_mb: int,
         sandboxes: Sequence[str],
     ) -> None:
-        at_least(1, "executor", width=width, failures=failures, losses=losses, max_workers=max_workers)
-        at_least(1, "executor", max_report_mb=max_report_mb)
+        at_least(1, "executor", failures=failures, losses=losses, max_workers=max_workers)
+        at_least(1, "executor", max_report_mb=max_report_mb, width=width)
         above_zero("executor", lease_s=lease_s)
-        self.width = width
+        self._width = width
         self._terms = Terms(
-            version=__version__,
+            edition=this_edition(),
             lease_s=lease_s,
             failures=failures,
             losses=losses,
@@ -85,7 +84,7 @@ class HubExecutor:
         self._host, self._port, self._token_file = host, port, Path(token_file)
         self._tls = (tls_cert, tls_key, insecure)
         self._max_report_bytes = max_report_mb << 20
-        self._turns = asyncio.Semaphore(width)
+        self._turns = asyncio.Semaphore(width) if width is not None else nullcontext()
         self._shipments: dict[int, tuple[Problem, Shipment]] = {}  # by id() of the problem, which is kept with it
         self._parcels: dict[str, Parcel] = {}
         self._interim: dict[int, Mapping[str, float]] = {}
@@ -94,6 +93,13 @@ class HubExecutor:
         self._book: LeaseBook | None = None
         self._server: HubServer | None = None
         self._minding: asyncio.Task[None] | None = None
+
+    @property
+    def width(self) -> int:
+        """How many evaluations there are room for now; at least 1."""
+        if self._width is not None:
+            return self._width
+        return max(1, sum(hello.slots for hello in self._book.workers.values()) if self._book is not None else 0)
 
     @property
     def url(self) -> str:

@@ -16,11 +16,9 @@ Every request carries ``Authorization: Bearer TOKEN``. What is refused is answer
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -32,7 +30,6 @@ from evolve.errors import EvolveError, SandboxUnavailable
 from evolve.evaluation import guest_protocol
 from evolve.evaluation.guest_protocol import BarMessage, VerdictMessage
 from evolve.interfaces import Bar, Verdict
-from evolve.paths import bundled
 
 PROTOCOL: Final = 1
 BASE: Final = "/v1"
@@ -140,11 +137,11 @@ class Amounts(_Message, frozen=True):
 
 
 class Hello(_Message, frozen=True):
-    """A worker that wants to join. ``guest`` is a hash of the code that judges, see ``guest_hash``."""
+    """A worker that wants to join; ``version`` and ``guests`` are its :class:`evolve.cluster.edition.Edition`."""
 
     protocol: int
     version: Name
-    guest: Name
+    guests: Name
     name: Name
     slots: Annotated[int, msgspec.Meta(ge=1, le=4096)]
     capacity: Amounts
@@ -277,13 +274,3 @@ def bar_of(message: BarMessage | None) -> Bar | None:
 def finite(metrics: Mapping[str, float]) -> bool:
     """Whether every number is one."""
     return all(map(math.isfinite, metrics.values()))
-
-
-@cache
-def guest_hash() -> str:
-    """Return a hash of the code that judges programs in sandboxes: equal hashes judge alike."""
-    folder = bundled("evaluators")
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from evolve import __version__
+from evolve.cluster.edition import this_edition
 from evolve.cluster.hub_client import HubAway, HubClient
 from evolve.cluster.hub_messages import (
     PROTOCOL,
@@ -27,7 +27,6 @@ from evolve.cluster.hub_messages import (
     Refused,
     Report,
     Welcome,
-    guest_hash,
 )
 from evolve.cluster.warm_judges import WarmJudges
 from evolve.domain.evaluation import Outcome
@@ -68,10 +67,11 @@ class Habits:
 
     def hello(self) -> Hello:
         """Return how it introduces itself."""
+        edition = this_edition()
         return Hello(
             protocol=PROTOCOL,
-            version=__version__,
-            guest=guest_hash(),
+            version=edition.version,
+            guests=edition.guests,
             name=self.name,
             slots=self.slots,
             capacity=self.capacity,
@@ -107,7 +107,7 @@ class _Work:
         self.interim = dict(islice(metrics.items(), _MOST_INTERIM))
 
 
-class Worker:
+class HubWorker:
     """Works for whatever hub is at an address, until it is told to end.
 
     A hub that is away is looked for again, ever more seldom. While it is, evaluations go on for as long as

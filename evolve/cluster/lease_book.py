@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Final
 
+from evolve.cluster.edition import Edition
 from evolve.cluster.hub_messages import (
     PROTOCOL,
     Amounts,
@@ -21,7 +22,6 @@ from evolve.cluster.hub_messages import (
     Refused,
     Report,
     finite,
-    guest_hash,
 )
 from evolve.domain.evaluation import Outcome
 from evolve.errors import nearest
@@ -39,7 +39,7 @@ class Terms:
     """The rules of a hub.
 
     Args:
-        version: of this package; workers must have the same.
+        edition: the code that workers must run.
         lease_s: how long a worker may be silent before its jobs are given to others.
         failures: how often the machinery of workers may fail under a job, each time another's if there is one.
         losses: how often a job's lease may lapse.
@@ -47,7 +47,7 @@ class Terms:
         sandboxes: kinds of sandboxes that may judge.
     """
 
-    version: str
+    edition: Edition
     lease_s: float
     failures: int
     losses: int
@@ -235,17 +235,11 @@ class LeaseBook:
     # ── inside ────────────────────────────────────────────────────────────────────────────────
     def _check(self, hello: Hello) -> None:
         terms = self._terms
-        for what, theirs, ours in (
-            ("protocol", str(hello.protocol), str(PROTOCOL)),
-            ("version of evolve", hello.version, terms.version),
-            ("code that judges (the evaluators folder)", hello.guest, guest_hash()),
-        ):
-            if theirs != ours:
-                raise Refused(
-                    Code.MISMATCH,
-                    f"Worker {hello.name!r} has {what} {theirs}, this hub {ours}: scores would not be comparable. "
-                    "Install the version that the controller runs.",
-                )
+        if hello.protocol != PROTOCOL:
+            raise Refused(Code.MISMATCH, f"Protocol {hello.protocol}, expected {PROTOCOL}: install this hub's version.")
+        differs = terms.edition.difference(Edition(hello.version, hello.guests), f"Worker {hello.name!r}")
+        if differs:
+            raise Refused(Code.MISMATCH, differs)
         if hello.sandbox not in terms.sandboxes:
             known = nearest(hello.sandbox, terms.sandboxes)
             raise Refused(

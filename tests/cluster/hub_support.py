@@ -16,8 +16,8 @@ from evolve.cluster.credentials import Token, client_context
 from evolve.cluster.hub import HubExecutor
 from evolve.cluster.hub_client import HubClient
 from evolve.cluster.hub_messages import Amounts
+from evolve.cluster.hub_worker import Habits, HubWorker
 from evolve.cluster.warm_judges import MakeExecutor, WarmJudges
-from evolve.cluster.hub_worker import Habits, Worker
 from evolve.controller.local_executor import LocalExecutor
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
@@ -61,11 +61,11 @@ def make_worker(
     connection: HubClient | None = None,
     capacity: Amounts = PLENTY,
     **habits: Any,
-) -> Worker:
+) -> HubWorker:
     """Return a worker of the hub at ``url``."""
     connection = connection or client(url)
     habits = {"ask_s": 5.0, "drain_s": 10.0, "sandbox": "process", "name": f"worker {seed}", **habits}
-    return Worker(
+    return HubWorker(
         connection,
         WarmJudges(connection.parcel, cache, make_executor),
         Habits(slots=slots, capacity=capacity, **habits),
@@ -74,7 +74,7 @@ def make_worker(
 
 
 @asynccontextmanager
-async def working(*workers: Worker) -> AsyncIterator[list[asyncio.Task[None]]]:
+async def working(*workers: HubWorker) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Have workers work, until the block ends."""
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     try:

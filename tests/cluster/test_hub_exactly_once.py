@@ -18,7 +18,7 @@ from evolve.cluster.credentials import Token, client_context
 from evolve.cluster.hub import HubExecutor
 from evolve.cluster.hub_client import HubAway, HubClient
 from evolve.cluster.hub_messages import Code, Refused, Report
-from evolve.cluster.hub_worker import Worker
+from evolve.cluster.hub_worker import HubWorker
 from evolve.controller.loop import Loop, Widths
 from evolve.controller.run import Parts, Result, resume_run, start_run
 from evolve.interfaces import RunInfo
@@ -96,7 +96,7 @@ class Fleet:
         # Few have real sandboxes: a process each, and several seconds of a processor to start it.
         makes = processes(1) if self._born <= 2 else stand_ins(2, seconds)
         cache = self._folder / "cache"
-        worker: Worker = make_worker(self._url, cache, makes, slots=2, seed=self._born, connection=line, ask_s=2.0)
+        worker: HubWorker = make_worker(self._url, cache, makes, slots=2, seed=self._born, connection=line, ask_s=2.0)
         self._crew.append((asyncio.create_task(worker.run()), line))
 
     async def _trouble(self) -> None:

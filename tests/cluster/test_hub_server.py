@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from evolve import __version__
+from evolve.cluster.edition import this_edition
 from evolve.cluster.hub import HubExecutor
-from evolve.cluster.hub_messages import PROTOCOL, guest_hash
+from evolve.cluster.hub_messages import PROTOCOL
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError
@@ -26,8 +26,8 @@ from tests.cluster.hub_support import SECRET, hub
 AMOUNTS = {"cpus": 2, "gpus": 0, "memory_mb": 100, "custom": {}}
 HELLO = {
     "protocol": PROTOCOL,
-    "version": __version__,
-    "guest": guest_hash(),
+    "version": this_edition().version,
+    "guests": this_edition().guests,
     "name": "hand made",
     "slots": 2,
     "capacity": AMOUNTS,
@@ -145,7 +145,7 @@ async def test_nobody_is_listened_to_without_the_token(
         {**HELLO, "name": "n" * 1000},
         {**HELLO, "capacity": {**AMOUNTS, "cpus": -1}},
         {**HELLO, "capacity": {**AMOUNTS, "custom": {f"r{n}": 1 for n in range(100)}}},
-        {name: value for name, value in HELLO.items() if name != "guest"},
+        {name: value for name, value in HELLO.items() if name != "guests"},
     ],
     ids=range(14),
 )

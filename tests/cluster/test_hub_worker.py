@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from evolve.cli.working import worker as worker_command
 from evolve.cluster import hub_worker as worker_module
 from evolve.cluster.credentials import Token, client_context
+from evolve.cluster.edition import Edition, this_edition
 from evolve.cluster.hub import HubExecutor
 from evolve.cluster.hub_client import HubAway, HubClient
 from evolve.cluster.hub_messages import Amounts, Code, Refused
@@ -255,8 +256,8 @@ async def test_what_cannot_work_together_says_so_and_ends(
         await within(worker(connection=stranger))
     with pytest.raises(Refused, match=r"executor\.sandboxes"):
         await within(worker(sandbox="hope"))
-    monkeypatch.setattr(worker_module, "__version__", "0.0.1")
-    with pytest.raises(Refused, match=r"version of evolve 0\.0\.1") as caught:
+    monkeypatch.setattr(worker_module, "this_edition", lambda: Edition("0.0.1", this_edition().guests))
+    with pytest.raises(Refused, match=r"evolve 0\.0\.1, expected") as caught:
         await within(worker())
     assert caught.value.code is Code.MISMATCH
 

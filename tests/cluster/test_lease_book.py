@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evolve.cluster.edition import Edition
 from evolve.cluster.hub_messages import (
     PROTOCOL,
     Amounts,
@@ -18,7 +19,6 @@ from evolve.cluster.hub_messages import (
     Judged,
     Refused,
     Report,
-    guest_hash,
 )
 from evolve.cluster.lease_book import Lease, LeaseBook, Terms, Ticket
 from evolve.domain.evaluation import Outcome
@@ -27,7 +27,9 @@ from evolve.domain.problem import Problem
 from evolve.interfaces import Bar, Job, Verdict
 from evolve.paths import bundled
 
-TERMS = Terms(version="1", lease_s=10.0, failures=3, losses=4, max_workers=5, sandboxes=("docker", "process"))
+TERMS = Terms(
+    edition=Edition("1", "a"), lease_s=10.0, failures=3, losses=4, max_workers=5, sandboxes=("docker", "process")
+)
 FREE = Amounts(cpus=4.0, gpus=1.0, memory_mb=1000.0, custom={"disk": 1.0})
 GOOD = Judged(
     outcome=Outcome.VALID, metrics={"value": 1.0}, feedback="", artifacts={}, per_instance={}, seconds=0.1, log=""
@@ -62,7 +64,7 @@ class Desk:
         hello = Hello(
             protocol=PROTOCOL,
             version="1",
-            guest=guest_hash(),
+            guests="a",
             name="w",
             slots=slots,
             capacity=capacity,
@@ -237,9 +239,9 @@ def test_a_verdict_that_no_judge_can_have_given_is_refused_and_counts_as_a_failu
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"protocol": PROTOCOL + 1}, "protocol"),
-        ({"version": "2"}, "version of evolve 2, this hub 1"),
-        ({"guest": "other"}, "evaluators"),
+        ({"protocol": PROTOCOL + 1}, "Protocol"),
+        ({"version": "2"}, "evolve 2, expected 1"),
+        ({"guests": "other"}, "evaluators"),
         ({"sandbox": "none"}, "executor.sandboxes"),
     ],
 )
