@@ -1,4 +1,4 @@
-"""The files that set clusters up: their shapes, that what they refer to exists, and that their commands are commands."""
+"""The files that set clusters up: their shapes, that what they refer to exists, that their commands are commands."""
 
 from __future__ import annotations
 
@@ -39,11 +39,8 @@ def everything() -> list[Thing]:
 def pod_specs(manifest: Thing) -> Iterator[tuple[Thing, Thing]]:
     """Yield the metadata and spec of every pod that a manifest describes."""
     spec = manifest.get("spec", {})
-    groups = (
-        [spec.get("headGroupSpec"), *spec.get("workerGroupSpecs", ())] if manifest["kind"] == "RayCluster" else [spec]
-    )
-    for group in groups:
-        if group and "template" in group:
+    for group in (spec, spec.get("headGroupSpec", {}), *spec.get("workerGroupSpecs", ())):
+        if "template" in group:
             yield group["template"].get("metadata", {}), group["template"]["spec"]
 
 
@@ -125,17 +122,13 @@ def test_every_container_says_what_it_needs_and_whose_image_it_is() -> None:
                 assert "memory" in container["resources"]["limits"]
 
 
-def test_commands_of_manifests_are_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [
-        c["args"]
-        for t in everything()
-        for _, s in pod_specs(t)
-        for c in s["containers"]
-        if "evolve" in c["image"] and "args" in c
+def test_commands_of_manifests_are_commands() -> None:
+    containers = [
+        container for thing in everything() for _, spec in pod_specs(thing) for container in spec["containers"]
     ]
+    lines = [container["args"] for container in containers if container["image"] == "evolve:local"]
     for arguments in lines:
-        plain = [argument for argument in arguments if not argument.startswith("--ca=")]  # its file is in the pod
-        check_command(plain)
+        check_command([argument for argument in arguments if not argument.startswith("--ca=")])  # a file in the pod
     assert sorted(arguments[0] for arguments in lines) == ["run", "worker"]
 
 
@@ -188,8 +181,7 @@ def compose() -> Thing:
     assert needed == set(given)
 
     def value(match: re.Match[str]) -> str:
-        name, default = match["name"], match["default"]
-        return given[name] if name in given else default
+        return given.get(match["name"], match["default"])
 
     return dict(yaml.safe_load(re.sub(r"\$\{(?P<name>\w+):[-?](?P<default>[^}]*)\}", value, text)))
 
