@@ -188,7 +188,7 @@ def compose() -> Thing:
 
 def test_compose_services_have_known_keys_and_refer_to_each_other(compose: Thing) -> None:
     services: Mapping[str, Thing] = compose["services"]
-    assert set(compose) == {"name", "x-evolve", "x-database", "services", "volumes"}
+    assert set(compose) == {"x-evolve", "x-database", "services", "volumes"}
     for name, service in services.items():
         assert set(service) <= KEYS, name
         profiles = set(service.get("profiles", ()))
