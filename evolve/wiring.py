@@ -137,7 +137,7 @@ def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
 def _image_error(config: Config, say: Callable[[str], None]) -> str:
     """Build the image that a configuration needs, if it is missing; return why that failed, or ''."""
     settings = config["sandbox"]
-    if "base_image" not in settings or settings["image"] is not None:
+    if "base_image" not in settings or settings["image"] is not None or not _makes_sandboxes(config):
         return ""
     try:
         with closing(docker_engine.Engine()) as engine:
@@ -145,6 +145,12 @@ def _image_error(config: Config, say: Callable[[str], None]) -> str:
     except SandboxUnavailable as error:
         return str(error)
     return ""
+
+
+def _makes_sandboxes(config: Config) -> bool:
+    """Whether the executor makes sandboxes as configured here; otherwise those who judge choose theirs."""
+    wanted = signature(get_object(config["executor"]["_target_"])).parameters
+    return "make_sandbox" in wanted or "build_sandbox" in wanted
 
 
 def option(group: str, name: str) -> Config:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "report": ("evolve.cli.reporting", "Write a run as one HTML file to send to somebody."),
     "store": ("evolve.cli.storing", "Import runs, give up what takes room, say what takes it."),
     "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
+    "worker": ("evolve.cli.working", "Judge programs for a run on another machine."),
     "image": ("evolve.cli.images", "Build and list the container images of sandbox=docker."),
     "bench": ("evolve.cli.benching", "Measure the machinery."),
 }
