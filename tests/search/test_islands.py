@@ -216,8 +216,9 @@ def test_wishes_and_earlier_records_come_with_stagnation() -> None:
 def filled(island: Island, told: int) -> Island:
     for step in range(told):
         island.count()
-        placement, _ = island.place(valid(step, 0, float(step), step % 3))
-        island.credit(step, placement, 0.0)
+        told = valid(step, 0, float(step), step % 3)
+        placement, _ = island.place(told)
+        island.credit(told, placement, 0.0)
     return island
 
 
@@ -226,7 +227,7 @@ def test_an_island_keeps_a_bounded_record() -> None:
         Island(GridArchive(features=FEATURES), RankedParents(exploit=0.5, top=1.0), Inspired(count=1, top=1)), 500
     )
     assert len(island) == 3
-    assert len(island._children) <= 2 * len(island) + 2
+    assert len(island._members) <= 2 * len(island) + 2
     assert {elite.step for elite in island.ranked()} == {497, 498, 499}
 
 

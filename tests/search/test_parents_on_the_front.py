@@ -78,7 +78,8 @@ def test_an_island_shows_its_rule_who_rivals_and_how_they_did_as_parents() -> No
         island.place(Scored(step, 0, (), "test", Outcome.VALID, pair))
     for parent, placed in ((1, True), (1, False), (0, False)):
         island.choose(np.random.default_rng(0))
-        island.credit(parent, Placement.NEW if placed else Placement.NOT_PLACED, 0.0)
+        child = Scored(9, 0, (parent,), "test", Outcome.INVALID)
+        island.credit(child, Placement.NEW if placed else Placement.NOT_PLACED, 0.0)
     island.choose(np.random.default_rng(0))
     assert [elite.step for elite in seen[-1].elites] == [2, 1, 0]
     assert seen[-1].rivals.tolist() == [[3.0, 0.0], [2.0, 2.0], [0.0, 3.0]]
