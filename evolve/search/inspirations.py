@@ -24,10 +24,13 @@ class Past(NamedTuple):
     Args:
         records: the programs that were the best before, the latest first.
         worse: returns the latest children of an elite that it dominates.
+        apart: returns, of the best and the records, those that neither dominate an elite nor are dominated by it:
+            none with one objective.
     """
 
     records: Sequence[int]
     worse: Callable[[int], Sequence[int]]
+    apart: Callable[[int], Sequence[int]]
 
 
 class Showing(Protocol):
@@ -99,14 +102,15 @@ class Trajectory:
 
 
 class Contrast:
-    """The parent by its chance; beside it what is worse than it: what made it better, and what does not.
+    """The parent by its chance; beside it nothing that dominates it: a mutator that sees it goes back there, and
+    then exploring other parents is in vain.
 
-    Beside the best stand the records before it, as in a Trajectory. Beside any parent stand children of it
-    that fell short, of which the opposite may help. Nothing better is shown: a mutator that sees it
-    goes back there, and then exploring other parents is in vain.
+    Beside the best stand the records before it, as in a Trajectory; beside other parents the best and the
+    records that stand for other trade-offs between objectives. Beside any parent stand children of it that fell
+    short, of which the opposite may help.
 
     Args:
-        records: earlier records beside the best.
+        records: at most so many of the best and earlier records.
         worse: children, drawn from the latest.
     """
 
@@ -119,7 +123,7 @@ class Contrast:
     def choose(self, ranked: Sequence[int], cumulative: FloatArray, past: Past, rng: np.random.Generator) -> Shown:
         """Return a parent and its inspirations."""
         parent = ranked[drawn_place(cumulative, rng)]
-        records = [step for step in past.records if step != parent][: self._records] if parent == ranked[0] else []
+        records = (past.records if parent == ranked[0] else past.apart(parent))[: self._records]
         worse = past.worse(parent)
         drawn = [worse[index] for index in _draw(len(worse), min(self._worse, len(worse)), rng)]
         return Shown(parent, (*records, *(step for step in drawn if step not in records)))

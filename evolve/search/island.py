@@ -143,8 +143,21 @@ class Island:
     def choose(self, rng: np.random.Generator) -> Shown:
         """Return the steps of a parent and its inspirations."""
         cumulative = self._chances()
-        past = Past([record.step for record in reversed(self._trail)], lambda step: self._members[step].worse)
+        records = [record.step for record in reversed(self._trail)]
+        past = Past(records, lambda step: self._members[step].worse, self._apart)
         return self._showing.choose(self._steps, cumulative, past, rng)
+
+    def _apart(self, step: int) -> list[int]:
+        assert self._leader is not None
+        member = self._members[step].scored
+        others = [self._leader, *reversed(self._trail)]
+        return [
+            other.step
+            for other in others
+            if merit(other) != merit(member)
+            and not constrained_dominates(other, member)
+            and not constrained_dominates(member, other)
+        ]
 
     def go_back(self, rng: np.random.Generator) -> Shown:
         """Return an earlier record as the parent, if there is one, and inspirations."""

@@ -20,12 +20,12 @@ from evolve.search.inspirations import (
     choose_inspirations,
 )
 
-NOTHING = Past([], lambda _: [])
+NOTHING = Past([], lambda _: [], lambda _: [])
 
 
-def past(records: list[int], **worse: list[int]) -> Past:
-    """Name parents like ``of_7``."""
-    return Past(records, lambda step: worse.get(f"of_{step}", []))
+def past(records: list[int], **others: list[int]) -> Past:
+    """``of_7`` are the worse children of 7, ``apart_7`` those that 7 cannot be compared with."""
+    return Past(records, lambda step: others.get(f"of_{step}", []), lambda step: others.get(f"apart_{step}", []))
 
 
 @given(size=st.integers(1, 12), count=st.integers(0, 8), top=st.integers(0, 8), seed=st.integers(0, 99), data=st.data())
@@ -77,7 +77,7 @@ def test_a_trajectory_is_the_best_and_what_was_it_before() -> None:
     assert Trajectory(count=3).choose([7, 3, 9], other, past([9]), rng) == Shown(9, (7,))
 
 
-def test_a_contrast_is_nothing_better_than_the_parent() -> None:
+def test_a_contrast_is_nothing_that_dominates_the_parent() -> None:
     leader, other = np.array([1.0, 1.0, 1.0]), np.array([0.0, 0.0, 1.0])
     known = past([5, 4], of_7=[11, 12, 13], of_9=[5])
     rng = np.random.default_rng(0)
@@ -87,6 +87,8 @@ def test_a_contrast_is_nothing_better_than_the_parent() -> None:
     assert Contrast(records=2, worse=0).choose([7, 3, 9], leader, known, rng) == Shown(7, (5, 4))
     assert Contrast(records=1, worse=2).choose([7, 3, 9], other, known, rng) == Shown(9, (5,))
     assert Contrast(records=1, worse=1).choose([7, 3, 9], leader, past([5], of_7=[5]), rng) == Shown(7, (5,))
+    apart = past([5], of_9=[5], apart_9=[7, 2])
+    assert Contrast(records=1, worse=1).choose([7, 3, 9], other, apart, rng) == Shown(9, (7, 5))
     assert Contrast(records=1, worse=1).beside([7, 3, 9], 4, rng) == Shown(4, ())
 
 

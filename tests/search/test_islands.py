@@ -12,7 +12,7 @@ from evolve.domain.proposal import Placement
 from evolve.errors import ConfigurationError
 from evolve.search.allocation import EvenAllocation
 from evolve.search.grid import GridArchive
-from evolve.search.inspirations import Inspired
+from evolve.search.inspirations import Contrast, Inspired
 from evolve.search.island import Island
 from evolve.search.islands import IslandSearch
 from evolve.search.parents import LeaderParents, RankedParents, Ranking
@@ -238,3 +238,16 @@ def test_the_leader_drifts_over_a_plateau_though_the_archive_keeps_the_first() -
     rng = np.random.default_rng(0)
     assert island.choose(rng) == (2, (1,))
     assert island.best is not None and island.best.step == 1
+
+
+def test_a_child_fell_short_of_what_its_parent_was_thought_to_be() -> None:
+    island = Island(GridArchive(features=FEATURES), LeaderParents(), Contrast(records=0, worse=2))
+    island.place(valid(0, 0, 5.0, 0))
+    for step in (1, 2):
+        child = valid(step, 0, 4.0, 0)
+        island.place(child)
+        island.credit(child, Placement.NOT_PLACED, 0.0)
+    rng = np.random.default_rng(0)
+    assert island.choose(rng) == (0, (1, 2))
+    island.correct(valid(0, 0, 4.5, 0))
+    assert island.choose(rng) == (0, ())
