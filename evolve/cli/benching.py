@@ -214,7 +214,8 @@ def tuner_(problem: str, tuned: int, edited: int, seeds: int, json_: bool) -> No
 @click.option(
     "--mutator", "mutators", default="mutator,reader", show_default=True, help="Personas of the model server."
 )
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Seeds 1, 2, ... of each.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many of each.")
+@click.option("--first-seed", default=1, show_default=True, type=click.IntRange(min=0), help="The others follow.")
 @click.option("--proposals", default=300, show_default=True, type=click.IntRange(min=1), help="Of each run.")
 @click.option("--openevolve", type=PYTHON, help="Python of an environment with openevolve, to race it too.")
 @click.option("--shinka", type=PYTHON, help="Python of an environment with shinka-evolve.")
@@ -224,8 +225,8 @@ def tuner_(problem: str, tuned: int, edited: int, seeds: int, json_: bool) -> No
 @click.option("--plot", type=click.Path(path_type=Path), help="Where to draw the curves, as SVG.")
 @json_option
 def search_(
-    overrides: tuple[str, ...], problems: str, searches: str, controls: str, mutators: str, seeds: int, proposals: int,
-    openevolve: Path | None, shinka: Path | None, gepa: Path | None,
+    overrides: tuple[str, ...], problems: str, searches: str, controls: str, mutators: str, seeds: int,
+    first_seed: int, proposals: int, openevolve: Path | None, shinka: Path | None, gepa: Path | None,
     width: int, out: Path, plot: Path | None, json_: bool,
 ) -> None:  # fmt: skip
     """Which search is better at equal numbers of proposals. OVERRIDES are settings of our runs.
@@ -238,7 +239,7 @@ def search_(
         problems=_names(problems),
         searches=_names(searches),
         mutators=_names(mutators),
-        seeds=range(1, seeds + 1),
+        seeds=range(first_seed, first_seed + seeds),
         proposals=proposals,
         peers={name: python for name, python in peers.items() if python is not None},
         settings=overrides,
