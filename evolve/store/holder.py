@@ -6,7 +6,8 @@ import os
 import socket
 from pathlib import Path
 
-from evolve.errors import StoreLocked
+from evolve.errors import LeaseLost, StoreLocked
+from evolve.interfaces import Lease
 
 _STATE, _START_TIME = 0, 19  # positions in /proc/<pid>/stat after the command name
 _DEAD_STATES = "ZXx"
@@ -42,6 +43,12 @@ def refuse_if_held(run: str, holder: str, current: str | None, left_s: float) ->
         f"Run {run!r} is held by {current} for another {left_s:.0f} s. "
         "Stop that process, or wait until its lease expires, then try again."
     )
+
+
+def lease_lost(lease: Lease, current: str | None) -> LeaseLost:
+    """Return the error of who writes under a lease that is over; ``current`` holds the run now."""
+    why = f"is held by {current} now" if current is not None else "was given back"
+    return LeaseLost(f"Run {lease.run!r} {why}: lease {lease.fence} is over, and nothing more was written under it.")
 
 
 def _start_time(pid: int) -> str:

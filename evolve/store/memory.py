@@ -30,10 +30,10 @@ from evolve.domain.proposal import (
     Usage,
 )
 from evolve.domain.steering import Order, order_data, parse_order
-from evolve.errors import LeaseLost, NotFound, StoreError
+from evolve.errors import NotFound, StoreError
 from evolve.interfaces import Lease, RunInfo
 from evolve.store.encoding import from_json, to_json
-from evolve.store.holder import holds, refuse_if_held
+from evolve.store.holder import holds, lease_lost, refuse_if_held
 from evolve.store.sifting import Sieve, overlap
 
 
@@ -270,7 +270,7 @@ class MemoryStore:
     def _held(self, lease: Lease) -> _Run:
         run = self._run(lease.run)
         if run.holder is None or run.fence != lease.fence:
-            raise LeaseLost(f"The lease {lease.fence} on run {lease.run!r} was taken over or given back: stop writing.")
+            raise lease_lost(lease, run.holder)
         return run
 
     def _write(self, run: _Run, fence: int, record: Record) -> None:

@@ -6,27 +6,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Double, cast, extract, func, insert, select, true, update
+from sqlalchemy import Connection, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
 from evolve.domain.proposal import Attempt, Called, Completion, Event, Record, Request, Unfinished
 from evolve.domain.steering import Order, order_data
-from evolve.errors import LeaseLost, NotFound, StoreError
+from evolve.errors import NotFound, StoreError
 from evolve.interfaces import Lease, RunInfo
 from evolve.store.connection import READ, WRITE, open_engine, place_of, transaction
 from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
 from evolve.store.faults import translated
-from evolve.store.holder import holds, refuse_if_held
+from evolve.store.holder import holds, lease_lost, refuse_if_held
+from evolve.store.leases import lease_time
 from evolve.store.reading import Reader
 from evolve.store.schema import bring_to_head
 from evolve.store.sifting import overlap, sieve
 from evolve.store.tables import orders, runs
 from evolve.store.writing import Batch, Names, Statements, words_of
-
-_SERVER_TIME = select(cast(extract("epoch", func.clock_timestamp()), Double))
 
 
 class _AlreadyThere(Exception):
@@ -61,7 +60,6 @@ class SqlStore:
     ) -> None:
         engine = open_engine(url, synchronous, lock_timeout_s)
         self._place = place_of(engine.url)
-        self._on_server = engine.dialect.name == "postgresql"
         self._clock = clock
         self._packer = Packer()
         with translated(self._place):
@@ -111,7 +109,7 @@ class SqlStore:
             found = connection.execute(select(*columns).where(runs.c.id == run).with_for_update()).first()
             if found is None:
                 raise NotFound(f"There is no run {run!r} in this database.")
-            now = self._lease_time(connection)
+            now = lease_time(connection, self._clock)
             refuse_if_held(run, holder, found.holder, (found.expires_at or 0.0) - now)
             fence = found.fence + 1
             values = {"holder": holder, "expires_at": now + seconds, "fence": fence}
@@ -134,7 +132,7 @@ class SqlStore:
             reader.key(run)
             query = select(runs.c.holder, runs.c.expires_at).where(runs.c.id == run)
             holder, expires_at = self._connection.execute(query).one()
-            left_s = (expires_at or 0.0) - self._lease_time(self._connection)
+            left_s = (expires_at or 0.0) - lease_time(self._connection, self._clock)
         return holder if holds(holder, left_s) else None
 
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
@@ -269,18 +267,17 @@ class SqlStore:
         """Return the run's key if the lease is good; lock the run against a new one meanwhile."""
         found = self._connection.exec_driver_sql(self._statements.held, (lease.run, lease.fence)).first()
         if found is None:
-            self._reader.key(lease.run)
-            raise LeaseLost(f"The lease {lease.fence} on run {lease.run!r} was taken over or given back: stop writing.")
+            key = self._reader.key(lease.run)
+            holder = self._connection.execute(select(runs.c.holder).where(runs.c.key == key)).scalar()
+            raise lease_lost(lease, holder)
         return int(found[0])
 
     def _change(self, lease: Lease, values: Callable[[float], dict[str, object]]) -> None:
         with self._write() as connection:
             key = self._held(lease)
-            connection.execute(update(runs).where(runs.c.key == key).values(values(self._lease_time(connection))))
-
-    def _lease_time(self, connection: Connection) -> float:
-        """Return the time by which leases expire, in seconds since the epoch."""
-        return float(connection.execute(_SERVER_TIME).scalar_one()) if self._on_server else self._clock()
+            connection.execute(
+                update(runs).where(runs.c.key == key).values(values(lease_time(connection, self._clock)))
+            )
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:

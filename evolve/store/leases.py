@@ -1,0 +1,57 @@
+"""Who works on which run of a database, and by which clock that is judged.
+
+On a server leases go by the server's clock: those of its clients differ. In a SQLite file they go by
+the machine's. If that is set forward, a lease looks over until its holder renews it, which takes a
+sixth of its length: a second controller that is started just then takes the run over, and the
+first notices at its next write. If it is set back, the lease of a process that is gone ends at once
+all the same, because its process is looked for. At no time do two write: the fence sees to that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Double, cast, extract, func, select
+
+from evolve.errors import StoreLocked
+from evolve.store.holder import holds
+from evolve.store.tables import runs
+
+_SERVER_TIME = select(cast(extract("epoch", func.clock_timestamp()), Double))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A run that somebody works on, and for how long the lease lasts."""
+
+    run: str
+    holder: str
+    left_s: float
+
+
+def lease_time(connection: Connection, clock: Callable[[], float] = time.time) -> float:
+    """Return the time by which leases of a database expire, in seconds since the epoch."""
+    if connection.dialect.name != "postgresql":
+        return clock()
+    return float(connection.execute(_SERVER_TIME).scalar_one())
+
+
+def held(connection: Connection, now: float) -> list[Held]:
+    """Return the runs whose holders may be at work, by id."""
+    query = select(runs.c.id, runs.c.holder, runs.c.expires_at).where(runs.c.holder.is_not(None)).order_by(runs.c.id)
+    rows = connection.execute(query).all()
+    found = [Held(row.id, row.holder, (row.expires_at or 0.0) - now) for row in rows]
+    return [one for one in found if holds(one.holder, one.left_s)]
+
+
+def refuse_while_held(connection: Connection, place: str, now: float) -> None:
+    """Raise StoreLocked if somebody works on a run of a database that is to be upgraded."""
+    at_work = held(connection, now)
+    if at_work:
+        who = ", ".join(f"{one.run!r} by {one.holder}" for one in at_work)
+        raise StoreLocked(
+            f"Database {place} was made by an older version and is to be upgraded, but runs are worked on: {who}. "
+            "Stop them (Ctrl+C, or `evolve stop RUN` of that version), then try again."
+        )
