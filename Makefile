@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format images clean
+.PHONY: help demo test check format images chaos clean
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
@@ -25,6 +25,10 @@ format: $(VENV)/.installed-dev  ## format the code
 
 images: $(VENV)/.installed  ## build the container image of sandbox=docker; EVOLVE_BASE_IMAGE names another base
 	$(BIN)/evolve image build
+
+KILLS ?= 200
+chaos: $(VENV)/.installed-dev  ## kill controllers, judges and databases 200 times (KILLS=...), resume, prove that nothing is lost; below 20 minutes
+	$(BIN)/python -m tests.chaos --kills $(KILLS)
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

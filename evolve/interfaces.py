@@ -14,12 +14,13 @@ the state of search and operators is a fold over it, so resuming is replaying.
 Protocol           implementations                             may it wait, does it have effects?
 =================  ==========================================  =================================
 Store              store.sql, store.memory                     blocking; called from one thread
+Questions          store.sql_questions, .plain_questions       the same; reads only
 Search             search.islands, .controls, .trials, ...     pure: no clock, no I/O
 Archive            search.grid, .pareto, .cvt, ...            pure
 LanguageModel      llm.litellm_model, .ensemble, .scripted     async
 Operator           mutation.syntax, .tune, .diff, ...          async; state only through observe
 Sandbox            evaluation.process_sandbox, .docker_sandbox async
-Executor           controller.local_executor                   async
+Executor           controller.local_executor, cluster.ray_...  async
 =================  ==========================================  =================================
 
 Each protocol has one conformance suite under ``tests/conformance`` that every implementation passes.
@@ -27,7 +28,7 @@ Each protocol has one conformance suite under ``tests/conformance`` that every i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -35,7 +36,7 @@ from typing import Protocol
 import numpy as np
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
-from evolve.domain.objective import Direction
+from evolve.domain.objective import Direction, Objective
 from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -54,7 +55,8 @@ from evolve.domain.proposal import (
     Unfinished,
     Usage,
 )
-from evolve.domain.steering import Order
+from evolve.domain.questions import AttemptRow, Best, Bred, Page, Status, Tally
+from evolve.domain.steering import Order, Posted
 
 
 # ── the record ────────────────────────────────────────────────────────────────────────────────
@@ -72,6 +74,9 @@ class RunInfo:
         elapsed_s: seconds some controller has worked on it.
         proposals, evaluated, usage: totals so far; the usage includes calls that have no answer yet.
         evaluation_s: seconds of all evaluations but those of the sealed stage.
+        objectives: what programs are ranked by, in order of importance; empty in a run of an older
+            version, until it is declared.
+        last_order: a number below those of all its orders.
     """
 
     id: str
@@ -85,6 +90,53 @@ class RunInfo:
     evaluated: int = 0
     usage: Usage = NO_USAGE
     evaluation_s: float = 0.0
+    objectives: tuple[Objective, ...] = ()
+    last_order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a run's record, as it was written.
+
+    Args:
+        record: what was written.
+        at: when, in seconds since the epoch; None for records that keep no time of their own.
+        fence: under which lease; None for those that do not depend on it.
+    """
+
+    record: Record | Posted
+    at: float | None = None
+    fence: int | None = None
+
+
+class Prunable(StrEnum):
+    """What of an attempt can be given up; everything else is kept for good."""
+
+    PROMPTS = "prompts"
+    """Messages and pictures that models were sent. Model, settings, hash and cost of a call stay, so that a
+    replay, which makes the messages again, still finds the answer."""
+    ANSWERS = "answers"
+    """Texts that models answered with; tokens and cost stay."""
+    ARTIFACTS = "artifacts"
+    """Files that judges attached to evaluations."""
+
+
+PRUNED = "pruned"
+"""Kind of the events that say what was given up: ``{"what": [...], "steps": [[first, last], ...]}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a run takes in the store.
+
+    Args:
+        counts: how many there are of each kind: ``programs``, ``files``, ``prompts``, ``answers``, ``artifacts``.
+        bytes: kind -> bytes, as kept (compressed); ``files``, ``prompts``, ``answers``, ``artifacts`` and ``rows``.
+            What several share counts for the first kind in this order.
+    """
+
+    counts: Mapping[str, int]
+    bytes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +228,68 @@ class Store(Protocol):
         """Return (seconds since the epoch, transition) of the model calls of a step: call by call in
         the order sent, each in the order in which it happened."""
 
+    def declare(self, run: str, objectives: Sequence[Objective]) -> None:
+        """Note what programs of a run are ranked by; without effect if that is known. Needs no lease."""
+
+    def questions(self) -> Questions:
+        """Return who answers questions about a run as a whole, for as long as the store is open."""
+
+    def entries(self, run: str, steps: range | None = None) -> Iterator[Entry]:
+        """Yield everything on record of a run: step by step in the order in which it came about, each model call
+        with its answer after its transitions, then events and orders as they were written.
+
+        With ``steps``, what is on record of these alone.
+        """
+
+    def take_in(self, run: RunInfo, entries: Iterable[Entry]) -> None:
+        """Add a run with all of its record: entries as ``entries`` yields them. All of it, or nothing.
+
+        Raises StoreError if the id exists, or if the entries contradict each other.
+        """
+
+    def prune(self, lease: Lease, what: Collection[Prunable], steps: Collection[int]) -> None:
+        """Give some of what the finished attempts among ``steps`` keep up for good, and note that as an event.
+
+        What other attempts or runs share is kept. Raises LeaseLost.
+        """
+
+    def size(self, run: str) -> Size:
+        """Return what a run takes."""
+
+    def reclaim(self) -> int:
+        """Give disk space that is not used any more back to the system; return how many bytes."""
+
     def close(self) -> None:
         """Release files and connections."""
+
+
+class Questions(Protocol):
+    """Answers about a run as a whole, each quickly at any length of the run. Reads only.
+
+    Unknown runs, steps and objectives raise NotFound. Lists are bounded by their arguments.
+    """
+
+    def status(self, run: str) -> Status:
+        """Return how far the run is."""
+
+    def tallies(self, run: str) -> Sequence[Tally]:
+        """Return finished attempts by who made them and how they ended: what acceptance, cost and outcomes are
+        sums of (:func:`evolve.domain.questions.summed`)."""
+
+    def curve(self, run: str, objective: str, points: int) -> Sequence[Best]:
+        """Return when an objective's best was beaten, at most ``points`` times, the first and last among them."""
+
+    def page(self, run: str, page: Page) -> Sequence[AttemptRow]:
+        """Return some finished attempts."""
+
+    def sample(self, run: str, points: int) -> Sequence[AttemptRow]:
+        """Return at most ``points`` finished attempts, evenly spread over the run."""
+
+    def lineage(self, run: str, step: int) -> Sequence[AttemptRow]:
+        """Return an attempt, what it was edited from, and so on, down to the seed."""
+
+    def bred(self, run: str, page: Page) -> Sequence[Bred]:
+        """Return model calls that bred elites, the latest first; the page is of attempts, ``by`` must be empty."""
 
 
 # ── the decisions ─────────────────────────────────────────────────────────────────────────────
@@ -511,9 +623,13 @@ class Sandbox(Protocol):
 
 
 class Executor(Protocol):
-    """Runs jobs on ``width`` sandboxes; retries INFRASTRUCTURE failures on a fresh one."""
+    """Runs jobs on ``width`` sandboxes; retries INFRASTRUCTURE failures on a fresh one.
 
-    width: int
+    Where machines come and go the width changes with them, after ``start``; it is at least 1.
+    """
+
+    @property
+    def width(self) -> int: ...
 
     async def start(self) -> None: ...
 

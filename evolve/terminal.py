@@ -7,6 +7,7 @@ import difflib
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.controller.announcement import Contender
-from evolve.controller.budget import Budget, Spent
+from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.estimate import Estimate
-from evolve.controller.loop import PAUSED, STOPPED, Loop, Progress
+from evolve.controller.loop import PAUSED, STOPPED, Progress
 from evolve.controller.run import INTERRUPTED, Result
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.objective import Objective
@@ -30,40 +31,55 @@ _PLAIN_EVERY_S = 5.0
 _STOPPING = (INTERRUPTED, PAUSED, STOPPED)
 
 
+class Watched(Protocol):
+    """A loop, or what is known of one elsewhere."""
+
+    @property
+    def progress(self) -> Progress: ...
+
+    @property
+    def away(self) -> str: ...
+
+    def in_flight(self) -> InFlight: ...
+
+
 class RunView:
     """Watches a loop: one steady screen on a terminal, a line every few seconds elsewhere.
 
     Args:
         console: where to print; a quiet one prints nothing.
         problem, budget, run: what is shown beside the loop's progress.
+        keys: what Ctrl+C does.
     """
 
-    def __init__(self, console: Console, problem: Problem, budget: Budget, run: str) -> None:
-        self._console = console
+    def __init__(
+        self, console: Console, problem: Problem, budget: Budget, run: str, keys: str = "Ctrl+C stops cleanly"
+    ) -> None:
+        self._console, self._keys_do = console, keys
         self._problem = problem
         self._budget = budget
         self._run = run
         self._began_at = time.monotonic()
         self._before = Spent()
 
-    async def watch(self, loop: Loop) -> None:
+    async def watch(self, loop: Watched) -> None:
         """Show the loop's progress until cancelled."""
         self._began_at, self._before = time.monotonic(), loop.progress.spent
         for line in expected(loop.progress.estimate):
             self._console.print(line, highlight=False, soft_wrap=True)
         await (self._on_screen(loop) if self._console.is_terminal else self._in_lines(loop))
 
-    async def _on_screen(self, loop: Loop) -> None:
+    async def _on_screen(self, loop: Watched) -> None:
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
                 live.update(self._page(loop), refresh=True)
                 await asyncio.sleep(_REFRESH_S)
 
-    async def _in_lines(self, loop: Loop) -> None:
+    async def _in_lines(self, loop: Watched) -> None:
         while True:
             await asyncio.sleep(_PLAIN_EVERY_S)
             if loop.progress.stop_reason in _STOPPING:
-                self._console.print(_keys(loop), highlight=False, soft_wrap=True)
+                self._console.print(_keys(loop, self._keys_do), highlight=False, soft_wrap=True)
             if loop.away:
                 self._console.print(f"waits for the store: {loop.away}", highlight=False, markup=False, soft_wrap=True)
             progress = loop.progress
@@ -86,7 +102,7 @@ class RunView:
         seed = _values(self._problem, progress.seed.gains) if progress.seed is not None and progress.seed.gains else []
         return ", ".join(f"{name} {value:.6g}{_change(value, dict(seed).get(name))}" for name, value in best)
 
-    def _page(self, loop: Loop) -> Panel:
+    def _page(self, loop: Watched) -> Panel:
         progress = loop.progress
         share = self._budget.share_used(progress.spent)
         grid = Table.grid(padding=(0, 2))
@@ -109,7 +125,7 @@ class RunView:
         bar = Table.grid(padding=(0, 2))
         bar.add_row(ProgressBar(total=1.0, completed=share, width=50), Text(self._time_left(progress.spent, share)))
         title = f"{self._problem.name} · {self._run}"
-        return Panel(Group(grid, Text(), bar), title=title, title_align="left", subtitle=_keys(loop))
+        return Panel(Group(grid, Text(), bar), title=title, title_align="left", subtitle=_keys(loop, self._keys_do))
 
     def _time_left(self, spent: Spent, share: float) -> str:
         if share <= 0.02:
@@ -288,10 +304,10 @@ def _change(value: float, seed: float | None) -> str:
     return f" (seed {seed:.6g}{share})"
 
 
-def _keys(loop: Loop) -> str:
+def _keys(loop: Watched, keys_do: str) -> str:
     reason = loop.progress.stop_reason
     if reason not in _STOPPING:
-        return "Ctrl+C stops cleanly"
+        return keys_do
     again = "again " if reason == INTERRUPTED else "twice "
     return f"Stopping: {loop.in_flight().attempts} in flight are finished; Ctrl+C {again}drops them"
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,7 +29,7 @@ from evolve import __version__
 from evolve.arguments import at_least, check_arguments, check_value
 from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
-from evolve.controller.run import Parts
+from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
 from evolve.domain.problem import Problem
 from evolve.domain.rules import Rules
 from evolve.domain.steering import check_weights, weight_vector
@@ -149,22 +151,28 @@ def option(group: str, name: str) -> Config:
 
 
 def for_resume(config: Config, overrides: Sequence[str]) -> Config:
-    """Return a stored configuration with some ``budget.KEY=VALUE``, or the sandbox, changed.
+    """Return a stored configuration with some ``budget.KEY=VALUE``, the sandbox or the executor changed.
 
-    The sandbox is where programs run, not what they score: another machine may have another one.
+    Sandbox and executor are where programs run, not what they score: another machine may have others.
     Raises ConfigurationError.
     """
     budget = dict(config["budget"])
     for override in overrides:
         key, value = parsed(override)
-        if key == "sandbox":
-            config = {**config, "sandbox": configure(["problem=none", override])["sandbox"]}
+        if key in ("sandbox", "executor"):
+            config = {**config, key: configure(["problem=none", override])[key]}
+            if key == "executor":  # its controller is here, unless that is asked for too
+                config = {**config, "controller": {**config["controller"], "detached": False}}
+            continue
+        if key.startswith("executor.") or key == "controller.detached":
+            config = _with(config, key.split("."), value, key)
             continue
         name = key.removeprefix("budget.")
         if name == key or name not in budget:
             known = [f"budget.{known}" for known in budget]
             raise ConfigurationError(
-                f"A resumed run takes settings of its budget and sandbox=NAME only, not {key!r}. {nearest(key, known)}"
+                f"A resumed run takes settings of its budget, sandbox=NAME and executor=NAME only, not {key!r}. "
+                f"{nearest(key, known)}"
             )
         budget[name] = value
     return {**config, "budget": budget}
@@ -352,24 +360,31 @@ def build_problem(config: Config) -> Problem:
     return problem.with_one_block() if blocks == "one" else problem
 
 
-def build(config: Config) -> Parts:
+def build(config: Config, problem: Problem | None = None) -> Parts:
     """Build everything a run is made of. Nothing is started, opened or spent.
 
+    ``problem`` is the one that the configuration names, where its folder is elsewhere on this machine.
     Raises ConfigurationError or ProblemError.
     """
     check_settings(config)
-    problem = build_problem(config)
+    problem = problem or build_problem(config)
     model = build_model(config)
     build_sandbox(config, problem)  # so that a wrong setting of it is met now, not when the first one starts
     executor = build_executor(config, problem)
     build_search(config, problem)  # the same for its settings
     controller = dict(config["controller"])
     # A run on record may be older than a setting.
+    is_detached(config)
+    controller.pop("detached", None)
     reuse_evaluations = controller.pop("reuse_evaluations", False)
     check_value(reuse_evaluations, bool, "controller.reuse_evaluations")
     lease_s, store_patience_s = _patience(controller.pop("lease_s", 30.0), controller.pop("store_patience_s", None))
     budget = {**dict.fromkeys(limit.name for limit in fields(Budget)), **config["budget"]}
     check_arguments(Budget, budget, "budget")
+    is_elastic = config["executor"].get("width", 1) is None
+    if is_elastic:  # whether it is one at a time must not depend on how many machines there are just now
+        controller["ordered"] = bool(controller["ordered"])
+    widths_for = partial(build_widths, controller, keyless=model is None)
     return Parts(
         problem=problem,
         seed=config["seed"],
@@ -380,7 +395,8 @@ def build(config: Config) -> Parts:
         model=model,
         executor=executor,
         budget=Budget(**budget),
-        widths=build_widths(controller, executor.width, keyless=model is None),
+        widths=widths_for(executor.width),
+        widths_for=widths_for if is_elastic else None,
         open_store=lambda: open_store(config),
         holder=_holder(),
         sealed=config["sealed"],
@@ -407,6 +423,35 @@ def check_settings(config: Config) -> None:
         raise ConfigurationError(f"seed: expected at least 0, found {config['seed']!r}.")
     if not isinstance(config["params"], dict):
         raise ConfigurationError(f"params: expected settings params.NAME=VALUE, found {config['params']!r}.")
+
+
+def is_detached(config: Config) -> bool:
+    """Whether the controller is to work on the cluster. Raises ConfigurationError where it cannot."""
+    detached = config["controller"].get("detached", False)
+    check_value(detached, bool, "controller.detached")
+    if detached and "ship_code" not in config["executor"]:
+        raise ConfigurationError(
+            "controller.detached=true: the controller is to work on a cluster, so a cluster is needed: executor=ray."
+        )
+    return bool(detached)
+
+
+async def carry_on(config: Config, info: RunInfo, problem: Problem, observe: Observer) -> Result | None:
+    """Begin a run, or go on where its record ends; return how it ended, None if it had before.
+
+    ``problem`` is the one that the configuration names, wherever its folder is here.
+    """
+    parts = build(config, problem)
+    store = parts.open_store()
+    try:
+        known = next((run for run in store.runs() if run.id == info.id), None)
+    finally:
+        store.close()
+    if known is None:
+        return await start_run(parts, info, observe)
+    if known.status == "finished" and known.config["budget"] == config["budget"]:
+        return None
+    return await resume_run(parts, info.id, observe)
 
 
 def build_widths(controller: Config, width: int, *, keyless: bool) -> Widths:
@@ -488,12 +533,23 @@ def build_novelty(config: Config, problem: Problem, model: LanguageModel | None)
 
 
 def build_executor(config: Config, problem: Problem, make_sandbox: Callable[[], Sandbox] | None = None) -> Executor:
-    """Return the executor, with sandboxes for this problem, or those that ``make_sandbox`` makes."""
+    """Return the executor, with sandboxes for this problem, or those that ``make_sandbox`` makes.
+
+    One that judges on other machines gets what sandboxes are made from there.
+    """
 
     def configured() -> Sandbox:
         return build_sandbox(config, problem)
 
-    return cast(Executor, _make(config["executor"], "executor", make_sandbox=make_sandbox or configured))
+    offered = {
+        "make_sandbox": make_sandbox or configured,
+        "problem": problem,
+        "build_sandbox": build_sandbox,
+        "settings": {"sandbox": config["sandbox"]},
+    }
+    wanted = signature(get_object(config["executor"]["_target_"])).parameters
+    extra = {name: value for name, value in offered.items() if name in wanted}
+    return cast(Executor, _make(config["executor"], "executor", **extra))
 
 
 def build_sandbox(config: Config, problem: Problem) -> Sandbox:
@@ -586,7 +642,8 @@ def new_run(config: Config, parts: Parts) -> RunInfo:
         "python": platform.python_version(),
         "machine": f"{platform.node()} {platform.machine()} {platform.system()} {platform.release()}",
     }
-    return RunInfo(str(name), parts.problem.name, "running", stored, provenance, created_at=time.time())
+    aims = parts.problem.objectives
+    return RunInfo(str(name), parts.problem.name, "running", stored, provenance, time.time(), objectives=aims)
 
 
 def _stored_problem(name: str) -> str:

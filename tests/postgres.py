@@ -161,9 +161,16 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """Return the server of this process; without binaries the test is skipped, or fails where CI promises them."""
-    binaries = _binaries()
+    binaries = newest_binaries()
     if binaries is None:
         _unavailable()
+    with running_server(binaries) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_server(binaries: Path) -> Iterator[Server]:
+    """Run a server of one's own for the length of a block."""
     folder = Path(tempfile.mkdtemp(prefix="evolve-pg-", dir="/tmp"))  # a socket's path may not be long
     try:
         server = Server(binaries, folder)
@@ -186,7 +193,7 @@ def postgres_url(postgres_server: Server) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
-def _binaries() -> Path | None:
+def newest_binaries() -> Path | None:
     """Return the folder with the newest server of this machine."""
     found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
     on_path = shutil.which("postgres")

@@ -13,6 +13,16 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 def tree_cpu_s(root: int) -> float:
     """Return the processor seconds of a process, its live descendants, and those they have reaped."""
+    return sum(_tree(root).values())
+
+
+def descendants(root: int) -> set[int]:
+    """Return the processes that a process has started, and those that they have."""
+    return set(_tree(root)) - {root}
+
+
+def _tree(root: int) -> dict[int, float]:
+    """Return a process and its live descendants, each with its processor seconds."""
     stats = {int(path.name): _stat(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
     known = {pid: stat for pid, stat in stats.items() if stat is not None}
     tree, grown = {root}, True
@@ -20,7 +30,7 @@ def tree_cpu_s(root: int) -> float:
         more = {pid for pid, (parent, _) in known.items() if parent in tree} - tree
         tree |= more
         grown = bool(more)
-    return sum(known[pid][1] for pid in tree if pid in known)
+    return {pid: known[pid][1] for pid in tree if pid in known}
 
 
 def _stat(folder: Path) -> tuple[int, float] | None:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from evolve import wiring
 from evolve.bench import variants
+from evolve.cli import detaching
 from evolve.cli.options import (
     agreement_data,
     as_json,
@@ -48,6 +49,9 @@ Begin = Callable[[Observer], Coroutine[Any, Any, Result]]
 @click.option("--cfg", type=click.Choice(["job"]), help="Print the resolved configuration and stop.")
 @click.option("-m", "--multirun", is_flag=True, help="Run once for each combination of comma-separated values.")
 @click.option("--estimate", is_flag=True, help="Judge the seed, print what model calls will cost, and stop.")
+@click.option(
+    "-d", "--detach", is_flag=True, help="With executor=ray: return when it has begun; sets controller.detached=true."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
 @json_option
 def run(
@@ -56,10 +60,13 @@ def run(
     cfg: str | None,
     multirun: bool,
     estimate: bool,
+    detach: bool,
     quiet: bool,
     json_: bool,
 ) -> None:
     """Evolve a problem's program: evolve run problem=bin_packing budget.wall_s=60 llm=MODEL"""
+    if detach:
+        overrides = (*overrides, "controller.detached=true")
     if multirun:
         sys.exit(_multirun(overrides, config_dir, quiet, json_))
     if cfg:
@@ -70,6 +77,11 @@ def run(
     variants.check(config, config_dir)
     if estimate:
         _print_estimate(config, json_)
+    elif detach:
+        parts = wiring.build(config)
+        info = wiring.new_run(config, parts)
+        detaching.begin(config, parts, info)
+        detaching.say_how_to_attach(info.id, json_)
     else:
         _start(config, quiet, json_)
 
@@ -87,6 +99,8 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
     config = wiring.for_resume({**info.config, "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
     _refuse_changed_judge(parts, info)
+    if wiring.is_detached(config):
+        sys.exit(_on_cluster(config, parts, info, quiet, json_))
     _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
 
 
@@ -121,6 +135,13 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
 def replay(run: str, store: str, json_: bool) -> None:
     """Do RUN again from its record, offline, and report the first difference."""
     info = wiring.find_run(store, run)
+    difference = first_difference(store, info)
+    _print_replay(info, difference, json_)
+    sys.exit(0 if difference is None else 1)
+
+
+def first_difference(store: str, info: RunInfo) -> Difference | None:
+    """Do a run again from its record; return the first difference. Raises ProblemError without its problem."""
     wiring.problem_of(info)
     parts = wiring.build({**info.config, "store": wiring.store_config(store)})
     opened = parts.open_store()
@@ -132,11 +153,9 @@ def replay(run: str, store: str, json_: bool) -> None:
             model=parts.model,
             novelty=parts.novelty,
         )
-        difference = asyncio.run(again.first_difference())
+        return asyncio.run(again.first_difference())
     finally:
         opened.close()
-    _print_replay(info, difference, json_)
-    sys.exit(0 if difference is None else 1)
 
 
 def _print_replay(info: RunInfo, difference: Difference | None, json_: bool) -> None:
@@ -177,7 +196,15 @@ def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
         sys.exit(_of_study(config, quiet or json_))
     parts = wiring.build(config)
     info = wiring.new_run(config, parts)
+    if wiring.is_detached(config):
+        sys.exit(_on_cluster(config, parts, info, quiet, json_))
     _work(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
+
+
+def _on_cluster(config: wiring.Config, parts: Parts, info: RunInfo, quiet: bool, json_: bool) -> int:
+    """Begin or go on with a run whose controller works on the cluster, and watch it; return the exit code."""
+    detaching.begin(config, parts, info)
+    return detaching.watch(parts, info.id, str(config["executor"]["address"]), quiet, json_)
 
 
 def _of_study(config: wiring.Config, quiet: bool) -> int:

@@ -85,9 +85,15 @@ class Attempts:
         self._journal = journal
         self._novelty = novelty
         self._final_stage = final_stage
-        self._slots = asyncio.Semaphore(propose_width)
+        self._slots, self._propose_width = asyncio.Semaphore(propose_width), propose_width
         self._resolved = resolved
         self._models: dict[int, RecordedModel] = {}
+
+    def widen(self, propose_width: int) -> None:
+        """Allow more proposals in the making at once; fewer are up to whoever begins attempts."""
+        for _ in range(self._propose_width, propose_width):
+            self._slots.release()
+        self._propose_width = max(self._propose_width, propose_width)
 
     def know(self, step: int, fingerprint: str, mark: object) -> None:
         """Remember a program that is on record; ``mark`` is that of its detail."""

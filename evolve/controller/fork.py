@@ -91,7 +91,9 @@ def _records(store: Store, source: str, attempt: Attempt, decisions: Decisions) 
     for request, completion in store.requests(source, step):
         key = request_hash(request)
         yield Prompted(step, key, request)
-        yield from (called for _, called in store.calls(source, step) if called.request_hash == key)
+        told = [called for _, called in store.calls(source, step) if called.request_hash == key]
+        # Numbered anew: what was told under several leases comes under one here.
+        yield from (replace(called, number=number) for number, called in enumerate(told))
         if completion is not None:
             yield Completed(step, key, completion)
     if attempt.lessons:

@@ -201,6 +201,13 @@ class Loop:
         self._heard.extend(given)
         self._news.put_nowait(None)
 
+    def resize(self, widths: Widths) -> None:
+        """Do more or less at once from now on; what is begun is finished."""
+        if widths != self._widths:
+            self._widths = widths
+            self._attempts.widen(widths.propose)
+            self._news.put_nowait(None)
+
     def elapsed_s(self) -> float:
         """Seconds some controller has worked on this run."""
         return self._elapsed_before_s + self._clock() - self._started_at

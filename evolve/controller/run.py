@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -39,7 +40,10 @@ INTERRUPTED = "interrupted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything a run is made of; built from a configuration by :mod:`evolve.wiring`."""
+    """Everything a run is made of; built from a configuration by :mod:`evolve.wiring`.
+
+    ``widths_for`` follows an executor whose width changes while it runs; None where ``widths`` stay.
+    """
 
     problem: Problem
     seed: int
@@ -59,6 +63,11 @@ class Parts:
     listen_every_s: float = 1.0
     lease_s: float = 30.0
     store_patience_s: float | None = None
+    widths_for: Callable[[int], Widths] | None = None
+
+    def widths_now(self) -> Widths:
+        """Return how much is to happen at once, now that the executor has started."""
+        return self.widths if self.widths_for is None else self.widths_for(self.executor.width)
 
     def cascade(self, store: Store, journal: Journal | None = None) -> Cascade:
         """Return who judges; what ``store`` has on record is not judged again, if that is wanted and sound.
@@ -159,9 +168,22 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
             _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
         lease = store.acquire(run, parts.holder, parts.lease_s)
         async with _running(parts) as interrupts:
+            await _begin_if_cut_off(parts, store, lease)
             return await _Session(parts, store, lease, interrupts, left).work(observe)
     finally:
         store.close()
+
+
+async def _begin_if_cut_off(parts: Parts, store: Store, lease: Lease) -> None:
+    """Judge the seed of a run whose first controller died between creating it and recording its seed."""
+    if store.run(lease.run).proposals:
+        return
+    try:
+        evaluations = await judge_seed(parts.problem, parts.cascade(store))
+    except BaseException:
+        store.release(lease, 0.0, "failed")
+        raise
+    store.append(lease, _seed_records(parts, evaluations))
 
 
 def _left_in_inbox(store: Store, run: str) -> list[Given]:
@@ -261,7 +283,7 @@ class _Session:
             journal=self._journal,
             exhibits=exhibits,
             budget=parts.budget,
-            widths=parts.widths,
+            widths=parts.widths_now(),
         )
 
     async def work(self, observe: Observer) -> Result:
@@ -336,6 +358,7 @@ class _Session:
         while True:
             found = await self._journal.call(lambda store: store.orders(run, self._heard))
             self._hand_over([Given(number, order) for number, _, order in found])
+            self._loop.resize(self._parts.widths_now())
             await asyncio.sleep(self._parts.listen_every_s)
 
     async def _close(self, status: str) -> None:
@@ -423,10 +446,12 @@ def _signals() -> Iterator[_Interrupts]:
     task = asyncio.current_task()
     assert task is not None  # a coroutine runs in a task
     interrupts = _Interrupts(task)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # In another thread than the first, as within a service, signals are not for this run.
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    for number in numbers:
         running.add_signal_handler(number, interrupts)
     try:
         yield interrupts
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             running.remove_signal_handler(number)

@@ -28,6 +28,7 @@ import yaml
 from evolve.domain.blocks import editable_regions
 from evolve.domain.objective import Constraint, Direction, Feature, Objective
 from evolve.domain.program import AUTOMATIC, Program
+from evolve.domain.resources import ONE_CORE, Resources
 from evolve.domain.single_block import one_block
 from evolve.errors import ProblemError, nearest
 
@@ -81,12 +82,14 @@ class Interim:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the cascade. ``timeout_s`` bounds the program's whole time in this stage."""
+    """One step of the cascade. ``timeout_s`` bounds the program's whole time in this stage; ``resources`` say
+    where on a cluster it may run."""
 
     name: str
     timeout_s: float
     gate: Gate | None = None
     interim: Interim | None = None
+    resources: Resources = ONE_CORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +292,7 @@ def _text(path: Path) -> str:
 
 _FIELDS = {
     "name", "statement", "language", "objectives", "features", "constraints", "params", "editable", "entry",
-    "stages", "sealed", "limits", "preload", "known_best", "deterministic",
+    "stages", "sealed", "limits", "resources", "preload", "known_best", "deterministic",
 }  # fmt: skip
 _DEFAULT_FEATURES = (Feature("program_lines", 0.0, 80.0, 16),)
 
@@ -300,10 +303,13 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.file = self.folder / "problem.yaml"
+        self._limited = Limits()
+        self._resources = ONE_CORE
 
     def problem(self, overrides: Mapping[str, object]) -> Problem:
         raw = self._yaml()
         self._check_files()
+        self._begin_resources(raw)
         objectives = tuple(self._objective(item, i) for i, item in enumerate(self._list(raw, "objectives", True)))
         if not objectives:
             self._fail("objectives", "at least one objective", "an empty list")
@@ -324,9 +330,9 @@ class _Reader:
             params=self._params(raw, overrides),
             editable=tuple(str(item) for item in self._list(raw, "editable")) or ("*",),
             entry=entry,
-            stages=stages or (Stage("full", 60.0),),
+            stages=stages or (Stage("full", 60.0, resources=self._resources),),
             sealed=self._sealed(raw, objectives),
-            limits=self._limits(raw),
+            limits=self._limited,
             preload=tuple(str(item) for item in self._list(raw, "preload")) or ("numpy",),
             known_best=tuple(self._known(item, i, objectives) for i, item in enumerate(self._list(raw, "known_best"))),
             constraints=tuple(self._constraint(item, i) for i, item in enumerate(self._list(raw, "constraints"))),
@@ -475,7 +481,7 @@ class _Reader:
         return feature
 
     def _stage(self, item: Any, where: str, objectives: Sequence[Objective]) -> Stage:
-        item = self._mapping(item, where, {"name", "timeout_s", "gate", "interim"})
+        item = self._mapping(item, where, {"name", "timeout_s", "gate", "interim", "resources"})
         timeout_s = self._number(item, "timeout_s", where, 60.0)
         if timeout_s <= 0:
             self._fail(f"{where}.timeout_s", "a positive number of seconds", repr(timeout_s))
@@ -484,12 +490,13 @@ class _Reader:
         name = self._str(item, "name", None, where)
         if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME):
             self._fail(f"{where}.name", f"1 to {_LONGEST_NAME} printable characters", f"{len(name)}: {name[:40]!r}")
-        return Stage(name, timeout_s, gate, interim)
+        resources = self._claim(item.get("resources"), f"{where}.resources", self._resources)
+        return Stage(name, timeout_s, gate, interim, resources)
 
     def _sealed(self, raw: Mapping[str, Any], objectives: Sequence[Objective]) -> Stage | None:
         if raw.get("sealed") is None:
             return None
-        item = self._mapping(raw["sealed"], "sealed", {"timeout_s"})
+        item = self._mapping(raw["sealed"], "sealed", {"timeout_s", "resources"})
         return self._stage({"name": SEALED, **item}, "sealed", objectives)
 
     def _gate(self, item: Any, where: str, objectives: Sequence[Objective]) -> Gate:
@@ -544,6 +551,39 @@ class _Reader:
             if value < least:
                 self._fail(f"limits.{key}", f"a number of at least {least}", repr(item[key]))
         return replace(limits, **values)
+
+    def _begin_resources(self, raw: Mapping[str, Any]) -> None:
+        """Read what every stage occupies, unless it says otherwise."""
+        self._limited = self._limits(raw)
+        default = Resources(gpus=float(self._limited.gpus))
+        self._resources = self._claim(raw.get("resources"), "resources", default)
+
+    def _claim(self, item: Any, where: str, default: Resources) -> Resources:
+        """Read a claim; what it does not name is as in ``default``."""
+        if item is None:
+            return default
+        item = self._mapping(item, where, {"cpus", "gpus", "memory_mb", "custom"})
+        custom = item.get("custom", dict(default.custom))
+        if not isinstance(custom, dict) or not all(isinstance(name, str) and name for name in custom):
+            self._fail(f"{where}.custom", "a mapping of names to numbers", repr(custom))
+        claim = Resources(
+            self._amount(item, "cpus", where, default.cpus),
+            self._amount(item, "gpus", where, default.gpus),
+            int(self._amount(item, "memory_mb", where, default.memory_mb)),
+            tuple(sorted((name, self._amount(custom, name, f"{where}.custom", None)) for name in custom)),
+        )
+        if claim.gpus > self._limited.gpus:
+            found = f"{claim.gpus:g}, but limits.gpus is {self._limited.gpus}"
+            self._fail(f"{where}.gpus", "at most limits.gpus, which a program may use", found)
+        if not str(claim):
+            self._fail(where, "more than nothing of something", repr(item))
+        return claim
+
+    def _amount(self, item: Mapping[str, Any], key: str, where: str, default: float | None) -> float:
+        value = self._number(item, key, where, default)
+        if value < 0:
+            self._fail(f"{where}.{key}", "a number of at least 0", repr(value))
+        return value
 
     def _known(self, item: Any, index: int, objectives: Sequence[Objective]) -> KnownBest:
         where = f"known_best[{index}]"

@@ -121,6 +121,15 @@ class Stop:
 
 Order = Inject | Hint | RemoveHint | Pin | Unpin | Veto | Weigh | Pause | Stop
 
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An order in a run's inbox, with its number."""
+
+    number: int
+    order: Order
+
+
 _KINDS: Mapping[str, type[Order]] = MappingProxyType(
     {
         "inject": Inject, "hint": Hint, "remove_hint": RemoveHint, "pin": Pin, "unpin": Unpin, "veto": Veto,

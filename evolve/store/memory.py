@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evolve.domain.evaluation import REUSABLE, Evaluation, Outcome
+from evolve.domain.objective import Objective
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -29,17 +30,20 @@ from evolve.domain.proposal import (
     Unfinished,
     Usage,
 )
-from evolve.domain.steering import Order, order_data, parse_order
+from evolve.domain.steering import Order, Posted, order_data, parse_order
 from evolve.errors import NotFound, StoreError
-from evolve.interfaces import Lease, RunInfo
-from evolve.store.encoding import from_json, to_json
+from evolve.interfaces import Entry, Lease, Prunable, Questions, RunInfo, Size
+from evolve.store.encoding import encode, from_json, to_json
 from evolve.store.holder import holds, lease_lost, refuse_if_held
-from evolve.store.sifting import Sieve, overlap
+from evolve.store.plain_questions import PlainQuestions
+from evolve.store.pruning import note_of
+from evolve.store.sifting import Sieve, leaves_a_trace, overlap
 
 
 @dataclass
 class _Call:
     request: Request
+    prompted_at: float
     completion: Completion | None = None
     transitions: list[tuple[float, int, Called]] = field(default_factory=list)
 
@@ -47,11 +51,13 @@ class _Call:
 @dataclass
 class _Step:
     selected: Selected
+    selected_at: float
     calls: dict[str, _Call] = field(default_factory=dict)
     program: Program | None = None
     evaluations: list[Evaluation] = field(default_factory=list)
     lessons: tuple[Lesson, ...] = ()
     finished: Finished | None = None
+    finished_at: float = 0.0
 
     def usage(self, of_run: bool = False) -> Usage:
         """Return what its calls used; ``of_run`` adds what was paid for calls that have no answer yet."""
@@ -68,6 +74,31 @@ class _Step:
     @property
     def evaluation_s(self) -> float:
         return math.fsum(evaluation.seconds for evaluation in self.evaluations if evaluation.stage != SEALED)
+
+    def entries(self) -> Iterator[Entry]:
+        yield Entry(self.selected, self.selected_at)
+        step = self.selected.step
+        for key, call in self.calls.items():
+            yield Entry(Prompted(step, key, call.request), call.prompted_at)
+            yield from (Entry(called, at, fence) for at, fence, called in sorted(call.transitions, key=_told))
+            if call.completion is not None:
+                yield Entry(Completed(step, key, call.completion))
+        if self.program is not None:
+            yield Entry(Applied(self.program))
+        if self.lessons:
+            yield Entry(Learned(step, self.lessons))
+        yield from (Entry(Evaluated(step, evaluation)) for evaluation in self.evaluations)
+        if self.finished is not None:
+            yield Entry(self.finished, self.finished_at)
+
+    def prune(self, what: Collection[Prunable]) -> None:
+        for call in self.calls.values():
+            if Prunable.PROMPTS in what:
+                call.request = replace(call.request, messages=())
+            if Prunable.ANSWERS in what and call.completion is not None:
+                call.completion = replace(call.completion, text="")
+        if Prunable.ARTIFACTS in what:
+            self.evaluations = [replace(evaluation, artifacts={}) for evaluation in self.evaluations]
 
     def attempt(self, finished: Finished) -> Attempt:
         program = replace(self.program, files={}) if self.program else None
@@ -118,14 +149,12 @@ class MemoryStore:
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._runs: dict[str, _Run] = {}
-        self._ordered = 0
 
     def create_run(self, run: RunInfo) -> None:
         """Add a run. Raises StoreError if the id exists."""
         if run.id in self._runs:
             raise StoreError(f"There is a run {run.id!r} already; choose another id or resume it.")
-        info = replace(run, config=_copy(run.config), provenance=_copy(run.provenance))
-        self._runs[run.id] = _Run(info, sieve=Sieve(run.id, 0))
+        self._runs[run.id] = self._new(run)
 
     def runs(self) -> Sequence[RunInfo]:
         """Return all runs, newest first, with totals."""
@@ -174,7 +203,7 @@ class MemoryStore:
         _refuse_equal_lessons(run, fresh)
         run.sieve = sieve
         for record in sorted(fresh, key=lambda record: _ORDER.get(type(record), 1)):
-            self._write(run, lease.fence, record)
+            self._write(run, lease.fence, record, self._clock())
         self._write_events(run, lease.fence, [record for record in fresh if isinstance(record, Event)])
 
     def history(self, run: str) -> Iterator[Attempt]:
@@ -195,9 +224,9 @@ class MemoryStore:
     def order(self, run: str, order: Order) -> int:
         """Put an order into the run's inbox; return its number."""
         inbox = self._run(run).orders
-        self._ordered += 1
-        inbox.append((self._ordered, self._clock(), parse_order(_copy(order_data(order)))))
-        return self._ordered
+        number = self._last_order() + 1
+        inbox.append((number, self._clock(), parse_order(_copy(order_data(order)))))
+        return number
 
     def orders(self, run: str, after: int) -> Sequence[tuple[int, float, Order]]:
         """Return (number, seconds since the epoch, order) of the orders with a larger number than ``after``."""
@@ -253,8 +282,98 @@ class MemoryStore:
         told = (sorted(call.transitions, key=_told) for call in self._step(run, step).calls.values())
         return [(at, called) for transitions in told for at, _, called in transitions]
 
+    def declare(self, run: str, objectives: Sequence[Objective]) -> None:
+        """Note what programs of a run are ranked by; without effect if that is known."""
+        found = self._run(run)
+        if not found.info.objectives:
+            found.info = replace(found.info, objectives=tuple(objectives))
+
+    def questions(self) -> Questions:
+        """Return who answers questions about a run as a whole."""
+        return PlainQuestions(self)
+
+    def entries(self, run: str, steps: range | None = None) -> Iterator[Entry]:
+        """Yield everything on record of a run, or of some steps."""
+        found = self._run(run)
+        for number, step in sorted(found.steps.items()):
+            if steps is None or number in steps:
+                yield from step.entries()
+        if steps is None:
+            yield from (Entry(event, at, fence) for fence, at, event in found.events)
+            yield from (Entry(Posted(number, order), at) for number, at, order in found.orders)
+
+    def take_in(self, run: RunInfo, entries: Iterable[Entry]) -> None:
+        """Add a run with all of its record. Raises StoreError if the id exists, or for a contradiction."""
+        if run.id in self._runs:
+            raise StoreError(f"Run {run.id!r} cannot be added: there is a run of that name already.")
+        new = self._new(run)
+        given = list(entries)
+        _refuse_equal_sequences(new, [entry.record for entry in given if isinstance(entry.record, Finished)])
+        _refuse_equal_lessons(new, [entry.record for entry in given if isinstance(entry.record, Learned)])
+        for entry in given:
+            self._take(new, entry)
+        self._runs[run.id] = new
+
+    def prune(self, lease: Lease, what: Collection[Prunable], steps: Collection[int]) -> None:
+        """Give some of what finished attempts keep up for good. Raises LeaseLost."""
+        run = self._held(lease)
+        over = [number for number, step in run.steps.items() if step.finished is not None and number in set(steps)]
+        for number in over:
+            run.steps[number].prune(what)
+        if over and what:
+            run.events.append((lease.fence, self._clock(), note_of(what, over)))
+
+    def size(self, run: str) -> Size:
+        """Return what a run holds, uncompressed; nothing here has rows or indices."""
+        kinds: dict[str, set[bytes]] = {kind: set() for kind in ("files", "prompts", "answers", "artifacts")}
+        steps = self._run(run).steps.values()
+        for step in steps:
+            kinds["files"].update(encode(text) for text in (step.program.files.values() if step.program else ()))
+            kinds["prompts"].update(encode(m.content) for call in step.calls.values() for m in call.request.messages)
+            kinds["answers"].update(encode(call.completion.text) for call in step.calls.values() if call.completion)
+            kinds["artifacts"].update(raw for e in step.evaluations for raw in e.artifacts.values())
+        made = sum(step.program is not None for step in steps)
+        counts = {"programs": made, **{kind: len(found) for kind, found in kinds.items()}}
+        sizes = {kind: sum(map(len, found)) for kind, found in kinds.items()}
+        return Size(counts, {**sizes, "rows": 0, "indices": 0})
+
+    def reclaim(self) -> int:
+        """Do nothing: nothing here is on a disk."""
+        return 0
+
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
+
+    def _new(self, run: RunInfo) -> _Run:
+        info = replace(
+            run,
+            config=_copy(run.config),
+            provenance=_copy(run.provenance),
+            objectives=tuple(run.objectives),
+            last_order=max(run.last_order, self._last_order()),
+        )
+        return _Run(info, sieve=Sieve(run.id, 0))
+
+    def _last_order(self) -> int:
+        """Return the largest number that an order of any run may have."""
+        posted = (number for run in self._runs.values() for number, *_ in run.orders)
+        return max((*posted, *(run.info.last_order for run in self._runs.values())), default=0)
+
+    def _take(self, run: _Run, entry: Entry) -> None:
+        at, fence = entry.at or 0.0, entry.fence or 0
+        run.fence = max(run.fence, fence)
+        match entry.record:
+            case Posted(number, order):
+                run.orders.append((number, at, parse_order(_copy(order_data(order)))))
+            case Event() as event:
+                run.events.append((fence, at, replace(event, data=_copy(event.data))))
+            case record:
+                run.sieve.fence = fence
+                fresh = run.sieve.sift([_frozen(record)])
+                if not fresh and leaves_a_trace(record):
+                    raise StoreError(f"Run {run.info.id!r} cannot be added: its record says twice: {record}.")
+                for new in fresh:
+                    self._write(run, fence, new, at)
 
     def _run(self, run: str) -> _Run:
         if run not in self._runs:
@@ -273,15 +392,15 @@ class MemoryStore:
             raise lease_lost(lease, run.holder)
         return run
 
-    def _write(self, run: _Run, fence: int, record: Record) -> None:
+    def _write(self, run: _Run, fence: int, record: Record, at: float) -> None:
         match record:
             case Selected():
-                run.steps[record.step] = _Step(record)
+                run.steps[record.step] = _Step(record, at)
             case Prompted():
-                run.steps[record.step].calls[record.request_hash] = _Call(record.request)
+                run.steps[record.step].calls[record.request_hash] = _Call(record.request, at)
             case Called():
                 transitions = run.steps[record.step].calls[record.request_hash].transitions
-                transitions.append((self._clock(), fence, record))
+                transitions.append((at, fence, record))
             case Learned():
                 run.steps[record.step].lessons = record.lessons
             case Completed():
@@ -292,6 +411,7 @@ class MemoryStore:
                 run.steps[record.step].evaluations.append(record.evaluation)
             case Finished():
                 run.steps[record.step].finished = record
+                run.steps[record.step].finished_at = at
 
     def _write_events(self, run: _Run, fence: int, new: Sequence[Event]) -> None:
         written = [(event.kind, event.data) for under, _, event in run.events if under == fence]

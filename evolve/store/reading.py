@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, distinct, func, select
 
 from evolve.domain.evaluation import REUSABLE, Evaluation, Outcome
+from evolve.domain.objective import Direction, Objective
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -46,6 +47,7 @@ from evolve.store.tables import (
     lessons,
     metrics,
     names,
+    objectives,
     orders,
     programs,
     proposals,
@@ -108,7 +110,7 @@ class Reader:
         learned = self._lessons(run, steps)
         return [
             Attempt(
-                selected=_selected(row),
+                selected=selected_of(row),
                 program=made.get(row.step),
                 evaluation=next(reversed(judged.get(row.step, ())), None),
                 finished=self._finished(row),
@@ -127,7 +129,7 @@ class Reader:
         steps = [row.step for row in rows]
         made = self._programs(run, steps, with_files=True)
         verdicts = self._evaluations(run, steps, complete=True)
-        return [Unfinished(_selected(row), made.get(row.step), tuple(verdicts.get(row.step, ()))) for row in rows]
+        return [Unfinished(selected_of(row), made.get(row.step), tuple(verdicts.get(row.step, ()))) for row in rows]
 
     def events(self, run: int) -> list[tuple[float, Event]]:
         """Return the events of a run in the order written."""
@@ -137,9 +139,16 @@ class Reader:
 
     def orders(self, run: int, after: int) -> list[tuple[int, float, Order]]:
         """Return (number, written at, order) of the orders of a run after one of them. Raises StoreError."""
-        query = select(orders).where(orders.c.run == run, orders.c.key > after).order_by(orders.c.key)
+        query = select(orders).where(orders.c.run == run, orders.c.number > after).order_by(orders.c.number)
         rows = self._connection.execute(query).all()
-        return [(row.key, row.written_at, self._order(row.key, row.data)) for row in rows]
+        return [(row.number, row.written_at, self._order(row.number, row.data)) for row in rows]
+
+    def objectives(self, run: int) -> tuple[Objective, ...]:
+        """Return what programs of a run are ranked by; empty if it is not known."""
+        columns = (objectives.c.direction, objectives.c.target, objectives.c.reference, names.c.name)
+        query = select(*columns).join(names, names.c.key == objectives.c.name).where(objectives.c.run == run)
+        rows = self._connection.execute(query.order_by(objectives.c.position))
+        return tuple(Objective(decode(row.name), Direction(row.direction), row.target, row.reference) for row in rows)
 
     def last_events(self, run: int, fence: int, count: int) -> list[tuple[str, bytes]]:
         """Return (kind, JSON) of the last events written under ``fence``, oldest first."""
@@ -202,7 +211,7 @@ class Reader:
     def calls(self, run: int, step: int) -> list[tuple[float, Called]]:
         """Return (time, transition) of the model calls of a step, call by call. Raises NotFound."""
         self._require(run, step)
-        query = select(calls).join(completions, _same_call()).where(calls.c.run == run, calls.c.step == step)
+        query = select(calls).join(completions, same_call()).where(calls.c.run == run, calls.c.step == step)
         rows = self._connection.execute(query.order_by(completions.c.key, calls.c.fence, calls.c.number))
         return [(row.written_at, self._called(row)) for row in rows]
 
@@ -217,6 +226,16 @@ class Reader:
             name: (self._packer if base is None else packers[base]).decompress(frame)
             for name, (base, frame) in kept.items()
         }
+
+    def names_of_files(self, run: int) -> set[bytes]:
+        """Return the names of all blobs that programs of a run need: of their files, and of what these are
+        differences from."""
+        cells = self._connection.execute(select(programs.c.files).where(programs.c.run == run)).scalars()
+        found = {bytes.fromhex(name) for cell in cells for name in self._json(cell).values()}
+        for chunk in _chunks(sorted(found)):
+            used = select(blobs.c.base).where(blobs.c.hash.in_(chunk), blobs.c.base.is_not(None))
+            found.update(self._connection.execute(used).scalars())
+        return found
 
     def bases(self, run: int, step: int) -> dict[str, bytes]:
         """Return path -> name of the blob that a changed file would best be kept as difference from."""
@@ -252,6 +271,8 @@ class Reader:
             evaluated=self._number(judged),
             usage=self._usage(row.key),
             evaluation_s=float(self._connection.execute(seconds).scalar_one()),
+            objectives=self.objectives(row.key),
+            last_order=row.last_order,
         )
 
     def _usage(self, run: int) -> Usage:
@@ -266,7 +287,7 @@ class Reader:
         count, used, cost_usd = self._connection.execute(query).one()
         lost = (
             select(func.coalesce(func.sum(calls.c.cost_usd), 0.0))
-            .join(completions, _same_call())
+            .join(completions, same_call())
             .where(completions.c.run == run, completions.c.response.is_(None))
         )
         return Usage(int(count), int(used), float(cost_usd) + float(self._connection.execute(lost).scalar_one()))
@@ -292,7 +313,7 @@ class Reader:
             of_steps = query.where(programs.c.run == run, programs.c.step.in_(chunk))
             for step, parents, detail, files in self._connection.execute(of_steps).all():
                 texts = self._files(self._json(files)) if with_files else {}
-                found[step] = Program(step, texts, _numbers(parents), self._json(detail))
+                found[step] = Program(step, texts, numbers_of(parents), self._json(detail))
         return found
 
     def _fingerprints(self, run: int, steps: Sequence[int]) -> dict[int, str]:
@@ -376,7 +397,7 @@ class Reader:
         found: dict[int, list[Lesson]] = defaultdict(list)
         query = select(lessons).where(lessons.c.run == run, lessons.c.step.in_(steps)).order_by(lessons.c.id)
         for row in self._connection.execute(query):
-            grounds = (_numbers(row.parents), _numbers(row.evidence), row.confidence, row.expires_after)
+            grounds = (numbers_of(row.parents), numbers_of(row.evidence), row.confidence, row.expires_after)
             found[row.step].append(Lesson(row.id, LessonKind(row.kind), self._text(row.text), *grounds))
         return found
 
@@ -389,7 +410,7 @@ class Reader:
         query = select(completions).where(completions.c.run == run, completions.c.step == step, condition)
         rows = self._connection.execute(query.order_by(completions.c.key)).all()
         contents = self.blobs([name for row in rows for name in (row.request, row.response) if name is not None])
-        return [(self._request(contents[row.request]), _completion(row, contents)) for row in rows]
+        return [(self._request(contents[row.request]), completion_of(row, contents)) for row in rows]
 
     def _request(self, raw: bytes) -> Request:
         model, messages, settings, call = from_json(raw)
@@ -414,12 +435,14 @@ class Reader:
         return from_json(self._packer.unpack(cell))
 
 
-def _selected(row: Row[Any]) -> Selected:
-    choice = Choice(row.parent, _numbers(row.inspirations), row.island)
-    return Selected(row.step, choice, row.operator, row.finished_before, row.model, _numbers(row.lessons))
+def selected_of(row: Row[Any]) -> Selected:
+    """Return what a row of proposals says of the choice."""
+    choice = Choice(row.parent, numbers_of(row.inspirations), row.island)
+    return Selected(row.step, choice, row.operator, row.finished_before, row.model, numbers_of(row.lessons))
 
 
-def _completion(row: Row[Any], contents: Mapping[bytes, bytes]) -> Completion | None:
+def completion_of(row: Row[Any], contents: Mapping[bytes, bytes]) -> Completion | None:
+    """Return the answer that a row of completions names, or None."""
     if row.response is None:
         return None
     return Completion(
@@ -434,7 +457,8 @@ def _completion(row: Row[Any], contents: Mapping[bytes, bytes]) -> Completion | 
     )
 
 
-def _numbers(cell: str) -> tuple[int, ...]:
+def numbers_of(cell: str) -> tuple[int, ...]:
+    """Return the numbers of a comma-separated cell."""
     return tuple(map(int, cell.split(","))) if cell else ()
 
 
@@ -448,7 +472,7 @@ def _of_search(evaluations: Sequence[Evaluation]) -> Sequence[Evaluation]:
     return [evaluation for evaluation in evaluations if evaluation.stage != SEALED] or evaluations
 
 
-def _same_call() -> ColumnElement[bool]:
+def same_call() -> ColumnElement[bool]:
     """Return what joins the transitions of calls with the calls."""
     return (
         (completions.c.run == calls.c.run)

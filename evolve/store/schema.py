@@ -32,8 +32,9 @@ from evolve.store.faults import explained
 from evolve.store.leases import lease_time, refuse_while_held
 from evolve.store.tables import metadata
 from evolve.store.url import sqlite_path
+from evolve.store.views import create_views
 
-HEAD = "0004"
+HEAD = "0005"
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 _LOCK = 0x65766F6C  # the advisory lock of whoever creates or changes the tables on a server
@@ -75,6 +76,7 @@ def _lock(connection: Connection) -> None:
 
 def _create(connection: Connection, head: str) -> str:
     metadata.create_all(connection, checkfirst=False)
+    create_views(connection, head)
     _version.create(connection)
     connection.execute(insert(_version).values(version_num=head))
     return head

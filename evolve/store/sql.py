@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, insert, select, true, update
+from sqlalchemy import Connection, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.objective import Objective
 from evolve.domain.program import Program
 from evolve.domain.proposal import Attempt, Called, Completion, Event, Record, Request, Unfinished
-from evolve.domain.steering import Order, order_data
+from evolve.domain.steering import Order, Posted, order_data
 from evolve.errors import NotFound, StoreError
-from evolve.interfaces import Lease, RunInfo
+from evolve.interfaces import Entry, Lease, Prunable, Questions, RunInfo, Size
 from evolve.store.connection import READ, WRITE, open_engine, place_of, transaction
+from evolve.store.counting import Counting
 from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
 from evolve.store.faults import translated
 from evolve.store.holder import holds, lease_lost, refuse_if_held
 from evolve.store.leases import lease_time
-from evolve.store.reading import Reader
+from evolve.store.ledger import Ledger, in_chunks
+from evolve.store.pruning import Pruner
 from evolve.store.schema import bring_to_head
 from evolve.store.sifting import overlap, sieve
-from evolve.store.tables import orders, runs
+from evolve.store.sizes import reclaim, size_of
+from evolve.store.sql_questions import SqlQuestions
+from evolve.store.tables import objectives, orders, proposals, runs
 from evolve.store.writing import Batch, Names, Statements, words_of
 
 
@@ -71,24 +76,17 @@ class SqlStore:
             raise
         self._statements = Statements(engine.dialect)
         self._names = Names(self._statements)
-        self._reader = Reader(self._connection, self._packer)
+        self._reader = Ledger(self._connection, self._packer)
+        self._counting = Counting(engine.dialect)
         self._bases = Bases(self._reader, self._packer)
 
     def create_run(self, run: RunInfo) -> None:
         """Add a run. Raises StoreError if the id exists."""
-        values = {
-            "id": run.id,
-            "problem": run.problem,
-            "status": run.status,
-            "config": self._packer.pack(to_json(run.config)),
-            "provenance": self._packer.pack(to_json(run.provenance)),
-            "created_at": run.created_at,
-            "elapsed_s": run.elapsed_s,
-        }
         try:
             with self._write() as connection:
-                connection.execute(insert(runs).values(values))
+                self._create(connection, run)
         except IntegrityError as error:
+            self._names.forget()
             raise StoreError(f"There is a run {run.id!r} already; choose another id or resume it.") from error
 
     def runs(self) -> Sequence[RunInfo]:
@@ -171,11 +169,9 @@ class SqlStore:
             key = connection.execute(select(runs.c.key).where(runs.c.id == run).with_for_update()).scalar()
             if key is None:
                 raise NotFound(f"There is no run {run!r} in this database.")
-            data = self._packer.pack(to_json(order_data(order)))
-            values = {"run": key, "written_at": self._clock(), "data": data}
-            written = connection.execute(insert(orders).values(values)).inserted_primary_key
-            assert written is not None  # one row was inserted
-        return int(written[0])
+            number = self._last_order(connection) + 1
+            self._post(connection, key, self._clock(), Posted(number, order))
+        return number
 
     def orders(self, run: str, after: int) -> Sequence[tuple[int, float, Order]]:
         """Return (number, seconds since the epoch, order) of the orders with a larger number than ``after``."""
@@ -217,6 +213,76 @@ class SqlStore:
         with self._read() as reader:
             return reader.calls(reader.key(run), step)
 
+    def declare(self, run: str, objectives: Sequence[Objective]) -> None:
+        """Note what programs of a run are ranked by; without effect if that is known."""
+        with self._read() as reader:
+            if reader.objectives(reader.key(run)):
+                return
+        with self._write() as connection:
+            key = connection.execute(select(runs.c.key).where(runs.c.id == run).with_for_update()).scalar_one()
+            if not self._reader.objectives(key):
+                self._declare(connection, key, objectives)
+                told = select(proposals.c.step).where(proposals.c.run == key, proposals.c.sequence.is_not(None))
+                steps = connection.execute(told.order_by(proposals.c.sequence)).scalars().all()
+                self._counting.rank(connection, key, steps)
+
+    def questions(self) -> Questions:
+        """Return who answers questions about a run as a whole."""
+        return SqlQuestions(self._connection, self._reader, self._place)
+
+    def entries(self, run: str, steps: range | None = None) -> Iterator[Entry]:
+        """Yield everything on record of a run, or of some steps. Other calls may be made between two of them."""
+        with self._read() as reader:
+            key = reader.key(run)
+        last, end = (-1, None) if steps is None else (steps.start - 1, steps.stop)
+        while True:
+            with self._read() as reader:
+                chunk, last = reader.attempts(key, last, end)
+            if not chunk:
+                break
+            yield from chunk
+        if steps is None:
+            with self._read() as reader:
+                rest = [*reader.told(key), *reader.posted(key)]
+            yield from rest
+
+    def take_in(self, run: RunInfo, entries: Iterable[Entry]) -> None:
+        """Add a run with all of its record. Raises StoreError if the id exists, or for a contradiction."""
+        try:
+            with self._write() as connection:
+                key = self._create(connection, run)
+                fence = max((self._take(connection, key, chunk) for chunk in in_chunks(entries)), default=0)
+                connection.execute(update(runs).where(runs.c.key == key).values(fence=fence))
+        except (IntegrityError, _AlreadyThere) as error:
+            raise StoreError(
+                f"Run {run.id!r} cannot be added to {self._place}: there is a run of that name already, "
+                f"or its record contradicts itself: {error}"
+            ) from error
+        finally:
+            self._names.forget()
+            self._bases.forget()
+
+    def prune(self, lease: Lease, what: Collection[Prunable], steps: Collection[int]) -> None:
+        """Give some of what finished attempts keep up for good. Raises LeaseLost."""
+        with self._write() as connection:
+            pruner = Pruner(connection, self._reader, self._packer, self._statements, self._held(lease))
+            note = pruner.prune(what, steps)
+            if note is not None:
+                batch = self._batch(pruner.run, lease.fence)
+                batch.add(note)
+                batch.write(connection, self._statements)
+        self._bases.forget()
+
+    def size(self, run: str) -> Size:
+        """Return what a run takes."""
+        with self._read() as reader:
+            return size_of(self._connection, reader, reader.key(run))
+
+    def reclaim(self) -> int:
+        """Give disk space that is not used any more back to the system; return how many bytes."""
+        with translated(self._place):
+            return reclaim(self._connection)
+
     def close(self) -> None:
         """Release files and connections."""
         self._connection.close()
@@ -234,15 +300,81 @@ class SqlStore:
                     records = sieve(connection, lease.run, run, lease.fence, records).sift(records)
                 records = self._new_events(run, lease.fence, records)
                 self._names.learn(connection, words_of(records))
-                batch = Batch(run, lease.fence, self._clock(), self._names, self._packer, self._bases)
+                batch = self._batch(run, lease.fence)
                 for record in records:
                     batch.add(record)
-                if not batch.write(connection, self._statements):
-                    raise _AlreadyThere
+                self._write_batch(connection, batch, run)
         except BaseException:
             self._names.forget()
             self._bases.forget()
             raise
+
+    def _batch(self, run: int, fence: int) -> Batch:
+        return Batch(run, fence, self._clock(), self._names, self._packer, self._bases)
+
+    def _write_batch(self, connection: Connection, batch: Batch, run: int) -> None:
+        if not batch.write(connection, self._statements):
+            raise _AlreadyThere
+        if batch.finished:
+            self._counting.count(connection, run, batch.finished)
+
+    def _create(self, connection: Connection, run: RunInfo) -> int:
+        values = {
+            "id": run.id,
+            "problem": run.problem,
+            "status": run.status,
+            "config": self._packer.pack(to_json(run.config)),
+            "provenance": self._packer.pack(to_json(run.provenance)),
+            "created_at": run.created_at,
+            "elapsed_s": run.elapsed_s,
+            "last_order": max(run.last_order, self._last_order(connection)),
+        }
+        written = connection.execute(insert(runs).values(values)).inserted_primary_key
+        assert written is not None  # one row was inserted
+        self._declare(connection, written[0], run.objectives)
+        return int(written[0])
+
+    def _declare(self, connection: Connection, run: int, declared: Sequence[Objective]) -> None:
+        if not declared:
+            return
+        self._names.learn(connection, [objective.name for objective in declared])
+        rows = [
+            {
+                "run": run,
+                "position": position,
+                "name": self._names.key(objective.name),
+                "direction": objective.direction.value,
+                "target": objective.target,
+                "reference": objective.reference,
+            }
+            for position, objective in enumerate(declared)
+        ]
+        connection.execute(insert(objectives), rows)
+
+    def _take(self, connection: Connection, run: int, entries: Sequence[Entry]) -> int:
+        """Write some entries of a run that is taken in; return the largest fence among them."""
+        records = [entry.record for entry in entries if not isinstance(entry.record, Posted)]
+        self._names.learn(connection, words_of(records))
+        batch = self._batch(run, 0)
+        for entry in entries:
+            if isinstance(entry.record, Posted):
+                self._post(connection, run, entry.at or 0.0, entry.record)
+            else:
+                batch.stamp(entry.at or 0.0, entry.fence or 0)
+                batch.add(entry.record)
+        self._write_batch(connection, batch, run)
+        return max((entry.fence or 0 for entry in entries), default=0)
+
+    def _last_order(self, connection: Connection) -> int:
+        """Return the largest number that an order of any run may have."""
+        ordered = connection.execute(select(func.max(orders.c.number))).scalar()
+        known = connection.execute(select(func.max(runs.c.last_order))).scalar()
+        return max(ordered or 0, known or 0)
+
+    def _post(self, connection: Connection, run: int, at: float, posted: Posted) -> None:
+        data = self._packer.pack(to_json(order_data(posted.order)))
+        values = {"run": run, "written_at": at, "data": data, "number": posted.number}
+        connection.execute(insert(orders).values(values))
 
     def _append_rest(self, lease: Lease, records: Sequence[Record]) -> None:
         try:
@@ -285,6 +417,6 @@ class SqlStore:
             yield self._connection
 
     @contextmanager
-    def _read(self) -> Iterator[Reader]:
+    def _read(self) -> Iterator[Ledger]:
         with transaction(self._connection, READ, self._place):
             yield self._reader

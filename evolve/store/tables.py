@@ -8,7 +8,10 @@
           │             └─ evaluations ─┬─ metrics
           │                             └─ artifacts
           ├─ events
-          └─ orders                 what people order; written without the lease
+          ├─ orders                 what people order; written without the lease
+          ├─ objectives ─┬─ rankings   valid programs by each objective
+          │              └─ records    those that were the best when the search was told of them
+          └─ tallies                finished attempts by what became of them
     blobs   file texts, requests, answers and artifacts, once per content; some as difference from a base
     names   words that repeat in many rows: metric names, judge hashes
 
@@ -16,6 +19,9 @@ A proposal's row is written when it is selected and changed once, when it is fin
 is null until then. How far it got in between is what other rows exist, so no state is kept twice.
 Its placement is part of its row: an attempt is placed exactly once, when it finishes. The lease is
 part of the run's row, so that the fence is checked by the same lookup that finds the run.
+
+Rankings, records and tallies repeat what the other tables say, for questions about a run as a whole; they
+are written with the row that finishes an attempt (:mod:`evolve.store.counting`).
 
 Rows are named within their run by (run, step, ...), where ``run`` is a small integer. Tables of
 short rows are ordered by that key alone (``sqlite_with_rowid=False``), which makes files smaller.
@@ -25,6 +31,7 @@ Columns of type LargeBinary hold what :mod:`evolve.store.encoding` makes of text
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Double,
     ForeignKey,
@@ -53,6 +60,10 @@ def _of_proposal() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["run", "step"], ["proposals.run", "proposals.step"])
 
 
+def _of_objective() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["run", "objective"], ["objectives.run", "objectives.position"])
+
+
 def _of_evaluation() -> ForeignKeyConstraint:
     key = ["run", "step", "stage", "repeat"]
     return ForeignKeyConstraint(key, [f"evaluations.{column}" for column in key])
@@ -72,6 +83,7 @@ runs = Table(
     Column("holder", String),
     Column("expires_at", Double),
     Column("fence", Integer, nullable=False, server_default=text("0")),
+    Column("last_order", Integer, nullable=False, server_default=text("0")),
 )
 
 blobs = Table(
@@ -118,6 +130,13 @@ Index(
     proposals.c.step,
     sqlite_where=proposals.c.sequence.is_(None),
     postgresql_where=proposals.c.sequence.is_(None),
+)
+Index(
+    "ix_proposals_placed",
+    proposals.c.run,
+    proposals.c.sequence,
+    sqlite_where=proposals.c.placement > 0,
+    postgresql_where=proposals.c.placement > 0,
 )
 
 programs = Table(
@@ -256,5 +275,63 @@ orders = Table(
     Column("run", ForeignKey("runs.key"), nullable=False),
     Column("written_at", Double, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("number", Integer, nullable=False, server_default=text("0")),
     Index("ix_orders_run", "run", "key"),
+    Index("ix_orders_number", "run", "number", unique=True),
+)
+
+objectives = Table(
+    "objectives",
+    metadata,
+    Column("run", ForeignKey("runs.key"), primary_key=True),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", ForeignKey("names.key"), nullable=False),
+    Column("direction", String, nullable=False),
+    Column("target", Double),
+    Column("reference", Double),
+    sqlite_with_rowid=False,
+)
+
+rankings = Table(
+    "rankings",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("objective", SmallInteger, primary_key=True, autoincrement=False),
+    Column("gain", Double, primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    _of_objective(),
+    sqlite_with_rowid=False,
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("objective", SmallInteger, primary_key=True, autoincrement=False),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("step", Integer, nullable=False),
+    Column("gain", Double, nullable=False),
+    Column("finished_at", Double, nullable=False),
+    Column("cost_usd", Double, nullable=False),
+    _of_objective(),
+    sqlite_with_rowid=False,
+)
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("run", ForeignKey("runs.key"), primary_key=True),
+    Column("operator", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("outcome", String, primary_key=True),
+    Column("cause", String, primary_key=True),
+    Column("placement", SmallInteger, primary_key=True, autoincrement=False),
+    Column("attempts", Integer, nullable=False),
+    Column("programs", Integer, nullable=False),
+    Column("judged", Integer, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("cost_usd", Double, nullable=False),
+    Column("evaluation_s", Double, nullable=False),
+    sqlite_with_rowid=False,
 )

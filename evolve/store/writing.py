@@ -69,6 +69,7 @@ class Statements:
         self._dialect = dialect
         self.inserts = {table: self._insert(table, columns) for table, columns in _INSERTED.items()}
         self.name = self._insert(names, ("name",))
+        self.blob = self.inserts[blobs]
         self.held = self._text(
             select(runs.c.key)
             .where(runs.c.id == bindparam("of_id"), runs.c.fence == bindparam("of_fence"), runs.c.holder.is_not(None))
@@ -144,6 +145,9 @@ class Batch:
         names: knows every judge hash and metric name of the records.
         packer: compresses texts.
         bases: compresses program files.
+
+    Attributes:
+        finished: steps that it finishes.
     """
 
     def __init__(self, run: int, fence: int, now: float, names: Names, packer: Packer, bases: Bases) -> None:
@@ -156,6 +160,11 @@ class Batch:
         self._inserts: dict[Table, list[Row]] = {table: [] for table in _INSERTED}
         self._answers: list[Row] = []
         self._endings: list[Row] = []
+        self.finished: list[int] = []
+
+    def stamp(self, now: float, fence: int) -> None:
+        """Note when, and under which lease, the records that are added from here on were written."""
+        self._now, self._fence = now, fence
 
     def add(self, record: Record) -> None:
         """Add the rows of one record."""
@@ -268,6 +277,7 @@ class Batch:
         detail = self._packer.pack(encode(record.detail))
         ending = (record.sequence, record.outcome.value, record.cause, detail, int(record.placement), record.cell)
         self._endings.append((*ending, self._now, self._run, record.step))
+        self.finished.append(record.step)
 
     def _files(self, program: Program) -> dict[str, bytes]:
         """Add the blobs of a program's files; return their names by path."""

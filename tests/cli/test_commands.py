@@ -22,6 +22,7 @@ def test_help_lists_every_command(evolve: Command) -> None:
         "run",
         "resume",
         "replay",
+        "verify",
         "steer",
         "pause",
         "stop",

@@ -11,8 +11,10 @@ from evolve.controller.fork import fork, forked_attempts
 from evolve.controller.replay import Difference, Replay
 from evolve.controller.run import Parts, resume_run, start_run
 from evolve.domain.problem import Problem
+from evolve.domain.proposal import Called, CallState
 from evolve.errors import ConfigurationError, StoreError
 from evolve.interfaces import Operator, Search
+from evolve.llm.requests import request_hash
 from evolve.llm.scripted import ScriptedModel
 from evolve.search.controls import Greedy, RandomWalk
 from tests.controller.controller_support import (
@@ -65,6 +67,23 @@ async def test_what_was_taken_over_is_the_same_but_for_its_places(problem: Probl
     assert store.run("f").usage.cost_usd == pytest.approx(sum(attempt.usage.cost_usd for attempt in before))
     assert store.run("f").status == "paused"
     assert (forked_attempts(store, "f"), forked_attempts(store, "r")) == (COUNT, 0)
+
+
+async def test_what_a_call_cost_under_several_leases_is_taken_over_whole(problem: Problem) -> None:
+    store = KeptStore()
+    await start_run(fresh(problem, store, Greedy), run_info(problem), no_view)
+    step = next(attempt.selected.step for attempt in store.history("r") if attempt.usage.calls)
+    key = request_hash(store.requests("r", step)[0][0])
+    for _ in range(2):
+        lease = store.acquire("r", "me", 60.0)
+        store.append(lease, [Called(step, key, 900, CallState.ANSWERED, "m", cost_usd=0.25)])
+    parts = fresh(problem, store, Greedy)
+    fork(store, "r", COUNT, run_info(problem, "f"), parts.decisions(Exhibits(store, "r", problem)), parts.holder)
+    taken_over = [called for _, called in store.calls("f", step)]
+    assert [called.number for called in taken_over] == list(range(len(taken_over)))
+    assert [(called.state, called.cost_usd) for called in taken_over] == [
+        (called.state, called.cost_usd) for _, called in store.calls("r", step)
+    ]
 
 
 @pytest.mark.parametrize("search", [Greedy, RandomWalk])

@@ -9,6 +9,7 @@ import yaml
 
 from evolve.domain.objective import Constraint, Direction, Feature
 from evolve.domain.problem import Beside, Limits, Problem, complete_program, read_program
+from evolve.domain.resources import Resources
 from evolve.errors import ProblemError
 
 JUDGE = "def evaluate(candidate, stage, params):\n    return None\n"
@@ -433,3 +434,40 @@ def test_a_seed_with_an_unclosed_block_is_refused(make: Make) -> None:
     entry.write_text("# EVOLVE-BLOCK-START\n" + entry.read_text())
     with pytest.raises(ProblemError, match=r"never closed"):
         Problem.load(folder)
+
+
+# ── resources ─────────────────────────────────────────────────────────────────────────────────
+def test_a_stage_claims_what_the_problem_does_unless_it_says_otherwise(make: Make) -> None:
+    stages = [{"name": "screen", "resources": {"gpus": 0, "custom": {}}}, {"name": "full"}]
+    claim = {"cpus": 0.5, "memory_mb": 512, "custom": {"disk": 2}}
+    problem = Problem.load(make(stages=stages, limits={"gpus": 1}, resources=claim))
+    screen, full = problem.stages
+    assert screen.resources == Resources(0.5, 0.0, 512)
+    assert full.resources == Resources(0.5, 1.0, 512, (("disk", 2.0),))
+    assert problem.sealed is not None and problem.sealed.resources == full.resources
+    assert str(full.resources) == "0.5 CPU, 1 GPU, 512 MB, 2 disk"
+
+
+def test_without_a_claim_an_evaluation_occupies_one_processor(make: Make) -> None:
+    assert Problem.load(make(stages=None)).stages[0].resources == Resources(cpus=1.0)
+
+
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        ({"gpus": 1}, "resources.gpus.*at most limits.gpus"),
+        ({"cpus": -1}, "resources.cpus.*at least 0"),
+        ({"cpus": 0}, "more than nothing"),
+        ({"cores": 1}, "resources.cores.*cpus"),
+        ({"custom": ["disk"]}, "resources.custom.*mapping"),
+        ({"custom": {"disk": "much"}}, "resources.custom.disk.*a number"),
+    ],
+)
+def test_impossible_claims_are_named(make: Make, claim: dict[str, Any], says: str) -> None:
+    with pytest.raises(ProblemError, match=says):
+        Problem.load(make(resources=claim))
+
+
+def test_resources_do_not_change_the_judge(make: Make) -> None:
+    plain = Problem.load(make()).judge_hash()
+    assert Problem.load(make(resources={"cpus": 4})).judge_hash() == plain

@@ -106,7 +106,7 @@ def test_large_arrays_arrive_writable_and_apart() -> None:
         np.ma.masked_array([1.0]),
         "\ud800",
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_not_data_is_refused(value: object) -> None:
     for nested in (value, [value], {"key": value}):

@@ -10,6 +10,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,18 @@ def load_judge(problem: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up by name
     spec.loader.exec_module(module)
     return module
+
+
+class Answering:
+    """A candidate whose every call returns the same value, for tests of what a judge makes of it."""
+
+    files: Mapping[str, str] = {}
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+        return self.answer
 
 
 @pytest.fixture(scope="session")

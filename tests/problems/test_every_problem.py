@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,20 @@ FOLDERS = sorted(path.parent.name for path in bundled("problems").glob("*/proble
 
 def load(name: str, params: Mapping[str, object] | None = None) -> Problem:
     return Problem.load(bundled("problems") / name, params)
+
+
+def parameter_sets(folder: str) -> list[dict[str, object]]:
+    """Return the parameters of the folder, then those for which a best value is known."""
+    problem = load(folder)
+    sets = [dict(problem.params), *({**problem.params, **known.params} for known in problem.known_best)]
+    return [chosen for index, chosen in enumerate(sets) if chosen not in sets[:index]]
+
+
+EVERY_SET = [
+    pytest.param(folder, params, id="-".join([folder, *(str(v) for k, v in params.items() if len(params) < 5)]))
+    for folder in FOLDERS
+    for params in parameter_sets(folder)
+]
 
 
 def expected_outcome(files: Mapping[str, str], entry: str) -> Outcome:
@@ -44,17 +59,26 @@ def recorded() -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize(("folder", "params"), EVERY_SET)
 def test_seed_is_valid_and_scores_the_same_twice(
-    folder: str, judged: Judged, every_stage: Callable[[Problem], tuple[Stage, ...]]
+    folder: str, params: Mapping[str, object], judged: Judged, every_stage: Callable[[Problem], tuple[Stage, ...]]
 ) -> None:
-    problem = load(folder)
+    problem = load(folder, params)
     for stage in every_stage(problem):
         job = Job(problem, stage, problem.seed().files)
         first, second = judged(job), judged(job)
         assert first.outcome is Outcome.VALID, first.feedback
         assert replace(first, seconds=0.0) == replace(second, seconds=0.0)
         assert first.feedback
+
+
+@pytest.mark.parametrize(("folder", "params"), EVERY_SET)
+def test_seed_does_not_hold_the_record(folder: str, params: Mapping[str, object], judged: Judged) -> None:
+    problem = load(folder, params)
+    known = problem.known_gain()
+    if known is not None:
+        verdict = judged(Job(problem, problem.stages[-1], problem.seed().files))
+        assert problem.objectives[0].gain(verdict.metrics[problem.objectives[0].name]) < known
 
 
 @pytest.mark.parametrize(("folder", "entry"), recorded())
@@ -87,6 +111,11 @@ def test_exploit_ends_as_it_says_in_every_stage(
         assert verdict.feedback and not verdict.metrics
 
 
+def is_stated(value: float, text: str) -> bool:
+    """Whether a number, or its hundredfold as a percentage, stands in the text."""
+    return any(re.search(rf"(?<![\d.]){re.escape(f'{scaled:.14g}')}0*(?!\d)", text) for scaled in (value, 100 * value))
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_folder_says_what_is_known_and_how_to_cheat(folder: str) -> None:
     problem = load(folder)
@@ -94,6 +123,8 @@ def test_folder_says_what_is_known_and_how_to_cheat(folder: str) -> None:
     assert {known.objective for known in problem.known_best} <= {goal.name for goal in problem.objectives}
     assert problem.exploits() and problem.baselines()
     readme = (problem.folder / "README.md").read_text("utf-8")
+    missing = [known.value for known in problem.known_best if not is_stated(known.value, readme)]
+    assert not missing, f"README.md does not state {missing}"
     assert "## What is known" in readme or "literature" in readme
     assert "How one might cheat" in readme
 

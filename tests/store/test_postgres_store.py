@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from evolve.domain.program import Program
-from evolve.domain.proposal import Applied, Choice, Event, Selected
+from evolve.domain.proposal import Applied, Choice, Event, Record, Selected
 from evolve.errors import ConfigurationError, LeaseLost, StoreAway, StoreError, StoreLocked
 from evolve.interfaces import RunInfo
 from evolve.store.address import public
@@ -65,7 +66,7 @@ def test_a_store_says_that_its_server_is_gone_and_works_again_when_it_is_back(
 
 def test_a_batch_whose_confirmation_was_lost_can_be_sent_again(postgres_server: Server, store: SqlStore) -> None:
     lease = store.acquire("r", "elsewhere:1:1", 60.0)
-    batch = [CHOSEN, Applied(Program(0, {"a.py": "1"}, (), {})), Event("n", {})]
+    batch: list[Record] = [CHOSEN, Applied(Program(0, {"a.py": "1"}, (), {})), Event("n", {})]
     store.append(lease, batch)
     postgres_server.kill()
     postgres_server.start()
@@ -116,20 +117,20 @@ def test_writers_of_several_runs_do_not_hinder_each_other(postgres_url: str) -> 
     """They write the same files and names at once, in different orders."""
 
     def write(number: int) -> None:
-        with_store = SqlStore(postgres_url)
-        with_store.create_run(RunInfo(f"run{number}", "p", "running", {}, {}, 1.0))
-        lease = with_store.acquire(f"run{number}", "elsewhere:1:1", 60.0)
+        store = SqlStore(postgres_url)
+        store.create_run(RunInfo(f"run{number}", "p", "running", {}, {}, 1.0))
+        lease = store.acquire(f"run{number}", "elsewhere:1:1", 60.0)
         for step in range(30):
             text = str(step if number % 2 else 29 - step) * 300
-            batch = [Selected(step, Choice(0, (), 0), "diff", 0), Applied(Program(step, {"a.py": text}, (), {}))]
+            batch: list[Record] = [replace(CHOSEN, step=step), Applied(Program(step, {"a.py": text}, (), {}))]
             while True:
                 try:
-                    with_store.append(lease, batch)
+                    store.append(lease, batch)
                     break
                 except StoreAway:
                     continue
-        written.append(len(with_store.unfinished(f"run{number}")))
-        with_store.close()
+        written.append(len(store.unfinished(f"run{number}")))
+        store.close()
 
     SqlStore(postgres_url).close()
     written: list[int] = []
