@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from evolve.domain.proposal import Attempt
+from evolve.domain.proposal import Attempt, Event
 from evolve.interfaces import RunInfo
 from evolve.store.address import is_postgres
 from evolve.store.sql import SqlStore
@@ -148,6 +148,11 @@ class Place:
         """Return the run on record."""
         with self._opened() as store:
             return store.run(RUN)
+
+    def events(self) -> list[Event]:
+        """Return the events on record."""
+        with self._opened() as store:
+            return [event for _, event in store.events(RUN)]
 
     def holder(self) -> str | None:
         """Return who holds the run."""

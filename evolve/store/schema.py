@@ -134,7 +134,8 @@ def _back_up(connection: Connection, found: str) -> Path | None:
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
             source.backup(target)
     except sqlite3.Error as error:
-        partial.unlink(missing_ok=True)
+        if partial.is_file():
+            partial.unlink()
         raise explained(error, f"{path} is to be copied before it is upgraded, but its copy {copy}") from error
     return partial.rename(copy)
 
