@@ -24,10 +24,20 @@ def is_gone(holder: str) -> bool:
 
     False for holders of other machines and for names that this module did not make.
     """
+    return _lives(holder) is False
+
+
+def lives_here(holder: str) -> bool:
+    """Whether ``holder`` is a process of this machine that has not ended; False where nothing is known."""
+    return _lives(holder) is True
+
+
+def _lives(holder: str) -> bool | None:
+    """Return whether a process of this machine lives; None for other machines and other names."""
     host, pid, started = ([*holder.rsplit(":", 2), "", ""])[:3]
     if host != socket.gethostname() or not (pid.isdecimal() and started.isdecimal()):
-        return False
-    return _start_time(int(pid)) != started
+        return None
+    return _start_time(int(pid)) == started
 
 
 def holds(holder: str | None, left_s: float) -> bool:

@@ -1,10 +1,10 @@
 """Who works on which run of a database, and by which clock that is judged.
 
 On a server leases go by the server's clock: those of its clients differ. In a SQLite file they go by
-the machine's. If that is set forward, a lease looks over until its holder renews it, which takes a
-sixth of its length: a second controller that is started just then takes the run over, and the
-first notices at its next write. If it is set back, the lease of a process that is gone ends at once
-all the same, because its process is looked for. At no time do two write: the fence sees to that.
+the machine's, which may be set while a run is worked on. If it is set forward, a lease looks over
+until its holder renews it; so whose process lives on this machine is watched for longer than that
+takes before it is replaced. If it is set back, the lease of a process that is gone ends all the
+same, because its process is looked for. At no time do two write: the fence sees to that.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Double, cast, extract, func, select
 
 from evolve.errors import StoreLocked
-from evolve.store.holder import holds
+from evolve.interfaces import RENEWALS
+from evolve.store.holder import holds, lives_here
 from evolve.store.tables import runs
 
+_WATCHED = 1.5 / RENEWALS
+_LOOK_EVERY_S = 0.1
 _SERVER_TIME = select(cast(extract("epoch", func.clock_timestamp()), Double))
 
 
@@ -44,6 +47,22 @@ def held(connection: Connection, now: float) -> list[Held]:
     rows = connection.execute(query).all()
     found = [Held(row.id, row.holder, (row.expires_at or 0.0) - now) for row in rows]
     return [one for one in found if holds(one.holder, one.left_s)]
+
+
+def await_sign_of_life(read: Callable[[], tuple[str | None, float]], holder: str, seconds: float) -> None:
+    """Wait for a living process of this machine, whose lease looks over, to renew it or to fail to.
+
+    Args:
+        read: returns who holds the run and for how many seconds more.
+        holder: who wants it.
+        seconds: length of leases.
+    """
+    deadline = time.monotonic() + seconds * _WATCHED
+    while time.monotonic() < deadline:
+        current, left_s = read()
+        if current is None or current == holder or left_s > 0 or not lives_here(current):
+            return
+        time.sleep(min(_LOOK_EVERY_S, seconds * _WATCHED))
 
 
 def refuse_while_held(connection: Connection, place: str, now: float) -> None:

@@ -22,7 +22,7 @@ from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
 from evolve.store.faults import translated
 from evolve.store.holder import holds, lease_lost, refuse_if_held
-from evolve.store.leases import lease_time
+from evolve.store.leases import await_sign_of_life, lease_time
 from evolve.store.ledger import Ledger, in_chunks
 from evolve.store.pruning import Pruner
 from evolve.store.schema import bring_to_head
@@ -101,7 +101,11 @@ class SqlStore:
             return reader.infos(runs.c.id == run)[0]
 
     def acquire(self, run: str, holder: str, seconds: float) -> Lease:
-        """Take the right to write for ``seconds``. Raises StoreLocked, naming the holder."""
+        """Take the right to write for ``seconds``. Raises StoreLocked, naming the holder.
+
+        A living process of this machine whose lease looks over is given the time to renew it.
+        """
+        await_sign_of_life(lambda: self._holder(run), holder, seconds)
         with self._write() as connection:
             columns = (runs.c.holder, runs.c.expires_at, runs.c.fence)
             found = connection.execute(select(*columns).where(runs.c.id == run).with_for_update()).first()
@@ -126,11 +130,7 @@ class SqlStore:
 
     def holder(self, run: str) -> str | None:
         """Return who holds the lease on a run; None when nobody does, or when that process is gone."""
-        with self._read() as reader:
-            reader.key(run)
-            query = select(runs.c.holder, runs.c.expires_at).where(runs.c.id == run)
-            holder, expires_at = self._connection.execute(query).one()
-            left_s = (expires_at or 0.0) - lease_time(self._connection, self._clock)
+        holder, left_s = self._holder(run)
         return holder if holds(holder, left_s) else None
 
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
@@ -403,6 +403,14 @@ class SqlStore:
             holder = self._connection.execute(select(runs.c.holder).where(runs.c.key == key)).scalar()
             raise lease_lost(lease, holder)
         return int(found[0])
+
+    def _holder(self, run: str) -> tuple[str | None, float]:
+        """Return who holds the lease on a run, and for how many seconds more."""
+        with self._read() as reader:
+            reader.key(run)
+            query = select(runs.c.holder, runs.c.expires_at).where(runs.c.id == run)
+            holder, expires_at = self._connection.execute(query).one()
+            return holder, (expires_at or 0.0) - lease_time(self._connection, self._clock)
 
     def _change(self, lease: Lease, values: Callable[[float], dict[str, object]]) -> None:
         with self._write() as connection:
