@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -148,11 +148,19 @@ class Lease:
     fence: int
 
 
+RENEWALS: Final = 6
+"""How often a holder renews its lease in the length of one."""
+
+
 class Store(Protocol):
     """The durable record of runs. Values in, values out; returned objects never change.
 
     Not safe for use from several threads at once. Every write is one transaction: all of it is
     durable when the call returns, or none of it is. Unknown runs and steps raise NotFound.
+
+    Any call may raise StoreAway: the disk is full, the file is locked or not there, the server is gone.
+    The same store object works again when that is mended. All of the call may have been done, if it was
+    the answer that was lost, so what is repeated has to bear it; ``append``, ``renew`` and ``acquire`` do.
     """
 
     def create_run(self, run: RunInfo) -> None:

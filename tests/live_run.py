@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from evolve import wiring
-from evolve.domain.proposal import Attempt
+from evolve.domain.proposal import Attempt, Event
 from evolve.interfaces import RunInfo
+from evolve.store.address import is_postgres
 from evolve.store.sql import SqlStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,7 +129,7 @@ class Place:
 
     def start(self, *overrides: str, evaluations: int = 10_000) -> LiveRun:
         """Start the run, with two sandboxes and a budget that a test ends by itself if it is the usual one."""
-        where = [f"store={'postgres' if wiring.is_postgres(self.url) else 'sqlite'}", f"store.url='{self.url}'"]
+        where = [f"store={'postgres' if is_postgres(self.url) else 'sqlite'}", f"store.url='{self.url}'"]
         limits = ["executor.width=2", f"budget.evaluations={evaluations}", "budget.wall_s=600"]
         rest = ["store.lock_timeout_s=0.5", "mutation.weights.syntax=0", *overrides]
         arguments = ["run", f"problem={self._problem}", f"run={RUN}", *where, *limits, *rest, "--quiet"]
@@ -148,6 +148,11 @@ class Place:
         """Return the run on record."""
         with self._opened() as store:
             return store.run(RUN)
+
+    def events(self) -> list[Event]:
+        """Return the events on record."""
+        with self._opened() as store:
+            return [event for _, event in store.events(RUN)]
 
     def holder(self) -> str | None:
         """Return who holds the run."""

@@ -28,6 +28,7 @@ def test_every_option_of_every_group_composes_and_builds(path: Path) -> None:
         "single": ["llm.model=openai/x", "llm.api_base=http://127.0.0.1:9/v1"],
         "ensemble": ["llm.members.cheap.model=openai/x", "llm.members.strong.model=openai/y"],
         "funsearch": ["llm=http://127.0.0.1:9/v1#x"],
+        "postgres": ["store.url=postgresql://me@localhost/evolve"],
         "single_block": ["problem=circle_packing"],  # the other has nothing to leave out
     }.get(option, [])
     wiring.build(wiring.configure(["problem=bin_packing", f"{group}={option}", *extra]))
@@ -39,6 +40,25 @@ def test_every_key_of_a_group_is_an_argument_of_what_it_builds() -> None:
         config[group] = {**config[group], "no_such_argument": 1}
         with pytest.raises(ConfigurationError, match="no_such_argument"):
             wiring.build(config) if group not in ("store", "sandbox") else _build_alone(group, config)
+
+
+def test_a_password_in_a_store_s_url_is_used_and_not_recorded() -> None:
+    url = "postgresql://me:s3cret@127.0.0.1:1/evolve?application_name=x"
+    config = wiring.configure(["problem=bin_packing", "store=postgres", f"store.url={url}"])
+    assert config["store"]["url"] == url
+    recorded = wiring.new_run(config, wiring.build(config))
+    assert "s3cret" not in repr(recorded)
+    assert recorded.config["store"] == {**config["store"], "url": url.replace(":s3cret", "")}
+    assert wiring.store_config(url)["_target_"] == config["store"]["_target_"]
+    with pytest.raises(EvolveError) as caught:
+        wiring.find_run(url, "x")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_run_s_name_has_a_limit() -> None:
+    config = wiring.configure(["problem=bin_packing", f"run={'x' * 201}"])
+    with pytest.raises(ConfigurationError, match=r"run: expected at most 200 characters, found 201"):
+        wiring.new_run(config, wiring.build(config))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -17,8 +16,9 @@ import click
 
 from evolve import __version__, wiring
 from evolve.cli.options import as_json, json_option, store_option
+from evolve.cli.store_health import store_health
 from evolve.domain.problem import Problem
-from evolve.errors import EvolveError, StoreError
+from evolve.errors import EvolveError
 from evolve.evaluation import docker_engine
 from evolve.evaluation.leftovers import find_leftovers
 
@@ -74,20 +74,7 @@ def _interpreter() -> list[Finding]:
 
 
 def _store(url: str) -> list[Finding]:
-    """Open a store beside the one that would be used, so that looking creates nothing."""
-    path = Path(url.removeprefix("sqlite:///")).resolve()
-    folder = next(p for p in (path.parent, *path.parent.parents) if p.is_dir())
-    if not os.access(folder, os.W_OK):
-        return [Finding("store", "fail", f"{url}: the folder {folder} is not writable.")]
-    try:
-        if path.is_file():
-            count = len(wiring.open_existing(url).runs())
-            return [Finding("store", "ok", f"{url}: {count} runs")]
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            wiring.open_store({"store": wiring.store_config(f"sqlite:///{scratch}/try.db")}).close()
-    except (StoreError, OSError) as error:
-        return [Finding("store", "fail", f"{url}: {error}")]
-    return [Finding("store", "ok", f"{url}: will be created by the first run")]
+    return [Finding("store", state, says) for state, says in store_health(url)]
 
 
 def _disk() -> list[Finding]:

@@ -30,12 +30,11 @@ from evolve.domain.steering import Pause, Stop
 from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreAway, StoreError
 from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
-from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
+from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
 from evolve.mutation.novelty import Novelty
 
-_RENEWALS_IN_A_LEASE = 6
 INTERRUPTED = "interrupted"
 
 
@@ -352,7 +351,7 @@ class _Session:
     async def _renew(self) -> None:
         lease_s = self._parts.lease_s
         while True:
-            await asyncio.sleep(lease_s / _RENEWALS_IN_A_LEASE)
+            await asyncio.sleep(lease_s / RENEWALS)
             await self._journal.call(lambda store: store.renew(self._lease, lease_s, self._loop.elapsed_s(), "running"))
 
     async def _listen(self) -> None:

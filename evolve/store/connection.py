@@ -27,11 +27,11 @@ _IDLE_LIMIT_S = 20.0
 """A client that stops in the middle of a transaction loses its locks after this long."""
 _REACHED: Final = {
     "application_name": "evolve",
-    "connect_timeout": "10",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "10000",
 }
 """How soon a server that went away without a word is noticed; a URL may say otherwise."""
 

@@ -39,6 +39,7 @@ _POSTGRES: tuple[Advice, ...] = (  # https://www.postgresql.org/docs/15/errcodes
     ("57", StoreAway, "The server is being stopped, or is not ready yet."),
     ("58", StoreAway, "The server's disk failed to read or write: check it."),
     ("42501", StoreError, "Let its owner give the role the right to create and use tables here."),
+    ("3F000", StoreError, "Let its owner give the role the right to create and use tables here."),
     ("54000", StoreError, "A name is too long to be looked up: shorten it."),
     ("XX001", StoreError, "The server's files are damaged: restore a backup."),
     ("XX002", StoreError, "The server's files are damaged: restore a backup."),

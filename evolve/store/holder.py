@@ -6,7 +6,8 @@ import os
 import socket
 from pathlib import Path
 
-from evolve.errors import StoreLocked
+from evolve.errors import LeaseLost, StoreLocked
+from evolve.interfaces import Lease
 
 _STATE, _START_TIME = 0, 19  # positions in /proc/<pid>/stat after the command name
 _DEAD_STATES = "ZXx"
@@ -23,10 +24,20 @@ def is_gone(holder: str) -> bool:
 
     False for holders of other machines and for names that this module did not make.
     """
+    return _lives(holder) is False
+
+
+def lives_here(holder: str) -> bool:
+    """Whether ``holder`` is a process of this machine that has not ended; False where nothing is known."""
+    return _lives(holder) is True
+
+
+def _lives(holder: str) -> bool | None:
+    """Return whether a process of this machine lives; None for other machines and other names."""
     host, pid, started = ([*holder.rsplit(":", 2), "", ""])[:3]
     if host != socket.gethostname() or not (pid.isdecimal() and started.isdecimal()):
-        return False
-    return _start_time(int(pid)) != started
+        return None
+    return _start_time(int(pid)) == started
 
 
 def holds(holder: str | None, left_s: float) -> bool:
@@ -42,6 +53,12 @@ def refuse_if_held(run: str, holder: str, current: str | None, left_s: float) ->
         f"Run {run!r} is held by {current} for another {left_s:.0f} s. "
         "Stop that process, or wait until its lease expires, then try again."
     )
+
+
+def lease_lost(lease: Lease, current: str | None) -> LeaseLost:
+    """Return the error of who writes under a lease that is over; ``current`` holds the run now."""
+    why = f"is held by {current} now" if current is not None else "was given back"
+    return LeaseLost(f"Run {lease.run!r} {why}: lease {lease.fence} is over, and nothing more was written under it.")
 
 
 def _start_time(pid: int) -> str:

@@ -31,10 +31,10 @@ from evolve.domain.proposal import (
     Usage,
 )
 from evolve.domain.steering import Order, Posted, order_data, parse_order
-from evolve.errors import LeaseLost, NotFound, StoreError
+from evolve.errors import NotFound, StoreError
 from evolve.interfaces import Entry, Lease, Prunable, Questions, RunInfo, Size
 from evolve.store.encoding import encode, from_json, to_json
-from evolve.store.holder import holds, refuse_if_held
+from evolve.store.holder import holds, lease_lost, refuse_if_held
 from evolve.store.plain_questions import PlainQuestions
 from evolve.store.pruning import note_of
 from evolve.store.sifting import Sieve, leaves_a_trace, overlap
@@ -389,7 +389,7 @@ class MemoryStore:
     def _held(self, lease: Lease) -> _Run:
         run = self._run(lease.run)
         if run.holder is None or run.fence != lease.fence:
-            raise LeaseLost(f"The lease {lease.fence} on run {lease.run!r} was taken over or given back: stop writing.")
+            raise lease_lost(lease, run.holder)
         return run
 
     def _write(self, run: _Run, fence: int, record: Record, at: float) -> None:

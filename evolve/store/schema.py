@@ -1,12 +1,14 @@
 """Bringing a database to the schema that this version reads and writes.
 
 A new database gets the tables of :mod:`evolve.store.tables` at once and is stamped with HEAD; an
-older one is copied and then upgraded by Alembic, whose history starts with the same tables. Alembic
-is imported only for that: most databases are new or at HEAD, and its import takes 0.1 s.
+older one is upgraded by Alembic, whose history starts with the same tables, in one transaction and
+unless somebody works on it. A SQLite file is copied before; a server's backups are pg_dump's.
+Alembic is imported only for that: most databases are new or at HEAD, and its import takes 0.1 s.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +16,11 @@ from pathlib import Path
 from sqlalchemy import (
     Column,
     Connection,
-    Engine,
     MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
+    func,
     insert,
     inspect,
     select,
@@ -26,6 +28,8 @@ from sqlalchemy import (
 
 from evolve.errors import StoreError, StoreTooNew
 from evolve.store.connection import READ, WRITE, transaction
+from evolve.store.faults import explained
+from evolve.store.leases import lease_time, refuse_while_held
 from evolve.store.tables import metadata
 from evolve.store.url import sqlite_path
 from evolve.store.views import create_views
@@ -33,6 +37,8 @@ from evolve.store.views import create_views
 HEAD = "0005"
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
+_LOCK = 0x65766F6C  # the advisory lock of whoever creates or changes the tables on a server
+_log = logging.getLogger(__name__)
 _version = Table(
     "alembic_version",
     MetaData(),
@@ -44,15 +50,28 @@ _version = Table(
 def bring_to_head(connection: Connection, place: str, history: Path = MIGRATIONS, head: str = HEAD) -> None:
     """Create the schema, or upgrade it after copying a SQLite file beside itself.
 
-    Raises StoreTooNew for a database of a newer version, StoreError for one of another program.
+    Raises StoreTooNew for a database of a newer version, StoreError for one of another program, and
+    StoreLocked where an upgrade would disturb a run.
     """
-    with transaction(connection, READ, place):
-        found = _revision(connection, place)
+    found = revision(connection, place)
     if found is None:
         with transaction(connection, WRITE, place):
+            _lock(connection)
             found = _revision(connection, place) or _create(connection, head)  # another process may have been faster
     if found != head:
         _upgrade(connection, place, found, history, head)
+
+
+def revision(connection: Connection, place: str) -> str | None:
+    """Return the revision of a database, or None if it is empty. Raises StoreError for another program's."""
+    with transaction(connection, READ, place):
+        return _revision(connection, place)
+
+
+def _lock(connection: Connection) -> None:
+    """Wait for others who create or change the tables; a SQLite file is locked by the transaction itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _create(connection: Connection, head: str) -> str:
@@ -64,7 +83,6 @@ def _create(connection: Connection, head: str) -> str:
 
 
 def _revision(connection: Connection, place: str) -> str | None:
-    """Return the revision of a database, or None if it is empty."""
     tables = inspect(connection).get_table_names()
     if not tables:
         return None
@@ -90,16 +108,40 @@ def _upgrade(connection: Connection, place: str, found: str, history: Path, head
             f"Database {place} is at revision {found!r}; this version of evolve-search knows up to {head!r}. "
             "Upgrade the package (pip install -U evolve-search), or use another database."
         )
-    _back_up(connection.engine, found)
     with transaction(connection, WRITE, place):
+        _lock(connection)
+        refuse_while_held(connection, place, lease_time(connection))
+        backup = _back_up(connection, found)
         config.attributes["connection"] = connection
-        command.upgrade(config, head)
+        try:
+            command.upgrade(config, head)
+        except BaseException:
+            if backup is not None:
+                backup.unlink()
+            raise
+    kept = f"As it was, it is kept in {backup}." if backup is not None else "Its backups are yours to make: pg_dump."
+    _log.warning("Database %s was upgraded from revision %s to %s. %s", place, found, head, kept)
 
 
-def _back_up(engine: Engine, revision: str) -> None:
-    """Copy a SQLite file to ``<file>.<revision>.bak``; other databases are backed up by their own means."""
-    if engine.dialect.name != "sqlite":
-        return
-    path = sqlite_path(engine.url)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(f"{path}.{revision}.bak")) as copy:
-        source.backup(copy)
+def _back_up(connection: Connection, found: str) -> Path | None:
+    """Copy a SQLite file, which nobody changes meanwhile, beside itself; return the copy. Raises StoreError."""
+    if connection.dialect.name != "sqlite":
+        return None
+    path = sqlite_path(connection.engine.url)
+    copy = _free_name(path, found)
+    partial = copy.with_name(f"{copy.name}.partial")
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        if partial.is_file():
+            partial.unlink()
+        raise explained(error, f"{path} is to be copied before it is upgraded, but its copy {copy}") from error
+    return partial.rename(copy)
+
+
+def _free_name(path: Path, found: str) -> Path:
+    number = 1
+    while (copy := Path(f"{path}.{found}{'' if number == 1 else f'.{number}'}.bak")).exists():
+        number += 1
+    return copy

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Double, cast, extract, func, insert, select, true, update
+from sqlalchemy import Connection, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from evolve.domain.evaluation import Evaluation, Outcome
@@ -14,14 +14,15 @@ from evolve.domain.objective import Objective
 from evolve.domain.program import Program
 from evolve.domain.proposal import Attempt, Called, Completion, Event, Record, Request, Unfinished
 from evolve.domain.steering import Order, Posted, order_data
-from evolve.errors import LeaseLost, NotFound, StoreError
+from evolve.errors import NotFound, StoreError
 from evolve.interfaces import Entry, Lease, Prunable, Questions, RunInfo, Size
 from evolve.store.connection import READ, WRITE, open_engine, place_of, transaction
 from evolve.store.counting import Counting
 from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
 from evolve.store.faults import translated
-from evolve.store.holder import holds, refuse_if_held
+from evolve.store.holder import holds, lease_lost, refuse_if_held
+from evolve.store.leases import await_sign_of_life, lease_time
 from evolve.store.ledger import Ledger, in_chunks
 from evolve.store.pruning import Pruner
 from evolve.store.schema import bring_to_head
@@ -30,8 +31,6 @@ from evolve.store.sizes import reclaim, size_of
 from evolve.store.sql_questions import SqlQuestions
 from evolve.store.tables import objectives, orders, proposals, runs
 from evolve.store.writing import Batch, Names, Statements, words_of
-
-_SERVER_TIME = select(cast(extract("epoch", func.clock_timestamp()), Double))
 
 
 class _AlreadyThere(Exception):
@@ -66,7 +65,6 @@ class SqlStore:
     ) -> None:
         engine = open_engine(url, synchronous, lock_timeout_s)
         self._place = place_of(engine.url)
-        self._on_server = engine.dialect.name == "postgresql"
         self._clock = clock
         self._packer = Packer()
         with translated(self._place):
@@ -103,13 +101,17 @@ class SqlStore:
             return reader.infos(runs.c.id == run)[0]
 
     def acquire(self, run: str, holder: str, seconds: float) -> Lease:
-        """Take the right to write for ``seconds``. Raises StoreLocked, naming the holder."""
+        """Take the right to write for ``seconds``. Raises StoreLocked, naming the holder.
+
+        A living process of this machine whose lease looks over is given the time to renew it.
+        """
+        await_sign_of_life(lambda: self._holder(run), holder, seconds)
         with self._write() as connection:
             columns = (runs.c.holder, runs.c.expires_at, runs.c.fence)
             found = connection.execute(select(*columns).where(runs.c.id == run).with_for_update()).first()
             if found is None:
                 raise NotFound(f"There is no run {run!r} in this database.")
-            now = self._lease_time(connection)
+            now = lease_time(connection, self._clock)
             refuse_if_held(run, holder, found.holder, (found.expires_at or 0.0) - now)
             fence = found.fence + 1
             values = {"holder": holder, "expires_at": now + seconds, "fence": fence}
@@ -128,11 +130,7 @@ class SqlStore:
 
     def holder(self, run: str) -> str | None:
         """Return who holds the lease on a run; None when nobody does, or when that process is gone."""
-        with self._read() as reader:
-            reader.key(run)
-            query = select(runs.c.holder, runs.c.expires_at).where(runs.c.id == run)
-            holder, expires_at = self._connection.execute(query).one()
-            left_s = (expires_at or 0.0) - self._lease_time(self._connection)
+        holder, left_s = self._holder(run)
         return holder if holds(holder, left_s) else None
 
     def append(self, lease: Lease, records: Sequence[Record]) -> None:
@@ -401,18 +399,25 @@ class SqlStore:
         """Return the run's key if the lease is good; lock the run against a new one meanwhile."""
         found = self._connection.exec_driver_sql(self._statements.held, (lease.run, lease.fence)).first()
         if found is None:
-            self._reader.key(lease.run)
-            raise LeaseLost(f"The lease {lease.fence} on run {lease.run!r} was taken over or given back: stop writing.")
+            key = self._reader.key(lease.run)
+            holder = self._connection.execute(select(runs.c.holder).where(runs.c.key == key)).scalar()
+            raise lease_lost(lease, holder)
         return int(found[0])
+
+    def _holder(self, run: str) -> tuple[str | None, float]:
+        """Return who holds the lease on a run, and for how many seconds more."""
+        with self._read() as reader:
+            reader.key(run)
+            query = select(runs.c.holder, runs.c.expires_at).where(runs.c.id == run)
+            holder, expires_at = self._connection.execute(query).one()
+            return holder, (expires_at or 0.0) - lease_time(self._connection, self._clock)
 
     def _change(self, lease: Lease, values: Callable[[float], dict[str, object]]) -> None:
         with self._write() as connection:
             key = self._held(lease)
-            connection.execute(update(runs).where(runs.c.key == key).values(values(self._lease_time(connection))))
-
-    def _lease_time(self, connection: Connection) -> float:
-        """Return the time by which leases expire, in seconds since the epoch."""
-        return float(connection.execute(_SERVER_TIME).scalar_one()) if self._on_server else self._clock()
+            connection.execute(
+                update(runs).where(runs.c.key == key).values(values(lease_time(connection, self._clock)))
+            )
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:

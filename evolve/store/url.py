@@ -17,8 +17,8 @@ def parse(url: str) -> URL:
     """Return a URL that names its driver. Raises ConfigurationError for anything but SQLite and PostgreSQL."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(f"Expected a database URL, {EXPECTED}, found {public(url)!r}.") from error
+    except (ArgumentError, ValueError):  # said without what they quote, which may be a part of a password
+        raise ConfigurationError(f"Expected a database URL, {EXPECTED}, found {public(url)!r}.") from None
     if is_postgres(url):
         return _of_server(parsed)
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):

@@ -36,7 +36,7 @@ def on_file(kept: Path, tmp_path: Path) -> Iterator[Place]:
 
 @pytest.fixture
 def on_server(postgres_url: str, tmp_path: Path) -> Iterator[Place]:
-    place = Place(postgres_url, tmp_path)
+    place = Place(postgres_url.replace("postgres@", "postgres:s3cret@"), tmp_path)
     yield place
     place.close()
 
@@ -155,7 +155,9 @@ def test_a_server_that_is_restarted_in_the_middle_of_a_run(
     run.until_it_says("The store answers again")
     assert run.ended() == 0, run.said()
     on_server.check_whole()
-    assert on_server.info().evaluated == 60
+    info = on_server.info()
+    assert info.evaluated == 60
+    assert "s3cret" not in run.said() + run.printed() + repr(info) + repr(on_server.events())
 
 
 def test_connections_that_are_cut_are_made_again(postgres_server: Server, on_server: Place) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -100,13 +101,13 @@ class Operations(RuleBasedStateMachine):
     @initialize(first=st.sets(steps))
     def begin(self, first: set[int]) -> None:
         for run in RUNS:
-            self._same(lambda store, run=run: store.create_run(replace(RUN, id=run)))
+            self._create(run)
             self._leases.append(self._taken(run, "a:1:1"))
         self._append(self._leases[0], [selected(step) for step in sorted(first)])
 
     @rule(run=runs)
     def create_run_again(self, run: str) -> None:
-        assert self._same(lambda store: store.create_run(replace(RUN, id=run))) is StoreError
+        assert self._create(run) is StoreError
 
     @rule(run=runs, holder=holders)
     def acquire(self, run: str, holder: str) -> None:
@@ -180,9 +181,12 @@ class Operations(RuleBasedStateMachine):
         try:
             self._same(lambda store: list(store.runs()))
             for run in RUNS:
-                self._same(lambda store, run=run: contents(store, run))
+                assert contents(self._database, run) == contents(self._memory, run)
         finally:
             self._database.close()
+
+    def _create(self, run: str) -> object:
+        return self._same(lambda store: store.create_run(replace(RUN, id=run)))
 
     def _append(self, lease: Lease, batch: list[Record]) -> None:
         self._same(lambda store: store.append(lease, batch))
@@ -220,8 +224,8 @@ def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
 
 
 def test_every_operation_does_in_a_database_what_it_does_in_memory(open_database: Open) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: Operations(open_database),
+    run_state_machine_as_test(
+        cast(type[RuleBasedStateMachine], lambda: Operations(open_database)),
         settings=settings(
             max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),

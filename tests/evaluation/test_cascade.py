@@ -174,7 +174,7 @@ async def test_what_is_known_is_taken_over_and_held_against_today_s_gate(staged:
     on_record = Evaluation("quick", Outcome.VALID, "h", repeat=2, metrics={"cost": 3.0}, feedback="fine", seconds=9.0)
     asked: list[tuple[str, str]] = []
 
-    def known(stage: str, mark: str) -> Evaluation | None:
+    async def known(stage: str, mark: str) -> Evaluation | None:
         asked.append((stage, mark))
         return on_record if stage == "quick" else None
 
@@ -191,7 +191,7 @@ async def test_what_is_known_is_taken_over_and_held_against_today_s_gate(staged:
 
 
 async def test_judging_on_demand_never_asks_the_record(staged: Problem) -> None:
-    def known(stage: str, mark: str) -> Evaluation | None:
+    async def known(stage: str, mark: str) -> Evaluation | None:
         raise AssertionError("asked")
 
     evaluation = await Cascade(staged, Verdicts(full=valid(1.0)), known).judge(FILES, staged.stages[1])

@@ -32,7 +32,7 @@ from evolve.domain.proposal import (
     Selected,
 )
 from evolve.domain.steering import Hint, Pin
-from evolve.errors import StoreError, StoreTooNew
+from evolve.errors import StoreError, StoreLocked, StoreTooNew
 from evolve.interfaces import RunInfo
 from evolve.store.connection import open_engine
 from evolve.store.schema import HEAD, MIGRATIONS, bring_to_head
@@ -206,6 +206,45 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path, connection: Connectio
     with pytest.raises(StoreError, match="no_such_table"):
         bring_to_head(connection, str(path), longer_history, "test2")
     assert schema(path) == before
+    assert list(path.parent.glob("*.bak*")) == []
+
+
+def test_a_person_is_told_where_the_copy_is_and_no_copy_is_overwritten(
+    path: Path, connection: Connection, longer_history: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    older = Path(f"{path}.{HEAD}.bak")
+    older.write_text("an older copy")
+    bring_to_head(connection, str(path), longer_history, "test2")
+    (said,) = caplog.messages
+    assert (
+        said
+        == f"Database {path} was upgraded from revision {HEAD} to test2. As it was, it is kept in {path}.{HEAD}.2.bak."
+    )
+    assert older.read_text() == "an older copy"
+    copy = SqlStore(f"sqlite:///{path}.{HEAD}.2.bak")
+    assert copy.run("r") == RUN
+    copy.close()
+
+
+def test_a_copy_that_cannot_be_made_keeps_the_upgrade_from_being_tried(
+    path: Path, connection: Connection, longer_history: Path
+) -> None:
+    before = schema(path)
+    Path(f"{path}.{HEAD}.bak.partial").mkdir()
+    with pytest.raises(StoreError, match=rf"is to be copied before it is upgraded, but its copy .*{HEAD}\.bak"):
+        bring_to_head(connection, str(path), longer_history, "test2")
+    assert schema(path) == before
+
+
+def test_a_database_is_not_upgraded_under_a_controller(
+    path: Path, connection: Connection, longer_history: Path
+) -> None:
+    sql(path, "UPDATE runs SET holder = 'elsewhere:1:1', expires_at = 1e12")
+    before = schema(path)
+    with pytest.raises(StoreLocked, match=r"'r' by elsewhere:1:1.*Stop them"):
+        bring_to_head(connection, str(path), longer_history, "test2")
+    assert schema(path) == before
+    assert list(path.parent.glob("*.bak*")) == []
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,9 +18,11 @@ import pytest
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
 from evolve.domain.proposal import Applied, Choice, Evaluated, Event, Finished, Record, Selected
-from evolve.errors import ConfigurationError, StoreAway, StoreError
+from evolve.errors import ConfigurationError, StoreAway, StoreError, StoreLocked
 from evolve.interfaces import RunInfo
+from evolve.store.holder import this_holder
 from evolve.store.sql import SqlStore
+from tests.store.test_holder import PRINT_HOLDER
 
 RUN = RunInfo("r", "p", "running", {}, {}, 1.0)
 WRITE_FOR_EVER = """
@@ -204,6 +208,43 @@ def test_equal_files_are_kept_once(store: SqlStore, path: Path) -> None:
         store.append(lease, [whole(step)[0], Applied(Program(step, {"a.py": "same", "b.py": "same"}, (), {}))])
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM blobs").fetchone() == (1,)
+
+
+@pytest.fixture
+def alive() -> Iterator[str]:
+    """Return the name of a holder whose process lives."""
+    with subprocess.Popen([sys.executable, "-c", PRINT_HOLDER], stdin=-1, stdout=-1, text=True) as child:
+        assert child.stdout is not None
+        yield child.stdout.readline().strip()
+        child.kill()
+
+
+def test_a_clock_that_is_set_forward_ends_no_lease_of_a_living_process(store: SqlStore, url: str, alive: str) -> None:
+    lease = store.acquire("r", alive, 4.0)
+    forward = SqlStore(url, clock=lambda: time.time() + 86_400)
+    with ThreadPoolExecutor(1) as elsewhere:
+        taking = elsewhere.submit(forward.acquire, "r", "another", 4.0)
+        time.sleep(0.3)
+        holding = SqlStore(url, clock=lambda: time.time() + 86_400)  # it goes by the same clock
+        holding.renew(lease, 4.0, 1.0, "running")
+        with pytest.raises(StoreLocked, match=re.escape(alive)):
+            taking.result(30)
+        elsewhere.submit(forward.close).result()
+    holding.append(lease, whole(0))
+    holding.close()
+
+
+def test_a_process_that_lives_and_does_not_renew_its_lease_is_replaced(store: SqlStore, url: str, alive: str) -> None:
+    lease = store.acquire("r", alive, 0.0)
+    assert store.acquire("r", "another", 0.4).fence > lease.fence
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out_when_the_holder_is_gone(store: SqlStore, url: str) -> None:
+    host, pid, started = this_holder().rsplit(":", 2)
+    lease = store.acquire("r", f"{host}:{pid}:{int(started) - 1}", 60.0)
+    back = SqlStore(url, clock=lambda: time.time() - 86_400)
+    assert back.acquire("r", "another", 60.0).fence > lease.fence
+    back.close()
 
 
 def test_what_was_written_survives_a_killed_process_and_its_lease_is_free(store: SqlStore, url: str) -> None:
