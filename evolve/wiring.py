@@ -615,12 +615,11 @@ def find_run(url: str, run: str) -> RunInfo:
     """Return a run of a store. Raises NotFound with the nearest id."""
     store = open_existing(url)
     try:
-        known = {info.id: info for info in store.runs()}
+        return store.run(run)
+    except NotFound as error:  # only now: the totals of all runs take a while
+        raise NotFound(f"{url} has no run {run!r}. {nearest(run, [info.id for info in store.runs()])}") from error
     finally:
         store.close()
-    if run not in known:
-        raise NotFound(f"{url} has no run {run!r}. {nearest(run, known)}")
-    return known[run]
 
 
 def problem_of(run: RunInfo) -> Problem:
