@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -35,9 +37,11 @@ from evolve.domain.proposal import (
     Request,
     Selected,
 )
+from evolve.mutation.tune_session import Axis, Origin, Sample
 
 MODEL = "made-up"
 _POPULATION = 64
+_TUNED = 30
 _BLOCK = 4096
 _NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
 _SUM = re.compile(r" [+*-] ")
@@ -50,8 +54,17 @@ _ERROR = """Traceback (most recent call last):
     score = priority(work[rows], weight[rows], due[rows], now, free)
   File "workshop.py", line {}, in priority
 FloatingPointError: overflow encountered in multiply"""
-_PROMPT = "# Goal\nMake the weighted tardiness small.\n# Program {} (cost {:.4f})\n{}\n# Failed before\n{}\nAnswer with a patch.\n"
-_ANSWER = "The look-ahead is too short while machines are far apart.\n<<<<<<< SEARCH\n{0}\n=======\n{0}{1}\n>>>>>>> REPLACE"
+_PROMPT = """# Goal
+Make the weighted tardiness small.
+# Program {} (cost {:.4f})
+{}
+# Failed before
+{}
+Answer with a patch.
+"""
+_ANSWER = (
+    "The look-ahead is too short while machines are far apart.\n<<<<<<< SEARCH\n{0}\n=======\n{0}{1}\n>>>>>>> REPLACE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +83,11 @@ class _Member:
     gain: float
     step: int
     text: str = field(compare=False)
+    origin: Origin | None = field(default=None, compare=False)  # of the session that tuned it
 
 
 class History:
-    """Yields the records of one attempt after the other; the same for the same seed.
+    """Makes the records of one attempt after the other; the same for the same seed.
 
     Args:
         problem: of one objective and one file, ``evolve/bench/workshop``.
@@ -88,6 +102,7 @@ class History:
         self._metrics = automatic_features({self._path: text}, problem.language)
         self._population = [_Member(-1.0, SEED_STEP, text)]
         self._best = self._population[0]
+        self._told = Counter[int]()  # step that began a session -> samples drawn from it
         self._draws: Sequence[Sequence[float]] = ()
 
     def attempt(self, step: int) -> list[Record]:
@@ -105,9 +120,12 @@ class History:
         if draws[4] < self._shares.rejected:
             detail = _REFUSED.format(parent.step)
             return [*records, Finished(step, step, Outcome.REJECTED, Cause.DUPLICATE, detail)]
-        text, edit = self._edited(parent.text, draws)
-        program = Program(step, {self._path: text}, (parent.step, *choice.inspirations), _detail(operator, edit))
-        return [*records, Applied(program), *self._judged(step, parent, text, draws)]
+        text, detail = self._tuned(step, parent) if operator == "tune" else self._edited(parent.text, draws)
+        program = Program(
+            step, {self._path: text}, (parent.step, *choice.inspirations), {"operator": operator, **detail}
+        )
+        origin = Origin.of(program.detail) if operator == "tune" else None
+        return [*records, Applied(program), *self._judged(step, parent, text, origin, draws)]
 
     def _seeded(self) -> list[Record]:
         choice, member = Choice(SEED_STEP, (), 0), self._best
@@ -133,8 +151,12 @@ class History:
         other = self._population[int(draw * len(self._population))]
         return tuple({self._best.step, other.step} - {parent.step})
 
-    def _edited(self, text: str, draws: Sequence[float]) -> tuple[str, str]:
+    def _edited(self, text: str, draws: Sequence[float]) -> tuple[str, dict[str, object]]:
         """Change a number; now and then an operator; now and then add or remove a term."""
+        text, edit = self._with_edit(text, draws)
+        return text, {"edits": [edit]}
+
+    def _with_edit(self, text: str, draws: Sequence[float]) -> tuple[str, str]:
         kind, where, size = draws[5:8]
         if kind < 0.75:
             return _with_number(text, where, size)
@@ -142,20 +164,39 @@ class History:
             found = list(_SUM.finditer(text))
             at = found[int(where * len(found))].start() + 1
             sign = "+*-"[int(size * 3)]
-            return f"{text[:at]}{sign}{text[at + 1 :]}", f"operator {text[at]} -> {sign}"
+            return f"{text[:at]}{sign}{text[at + 1 :]}", f"operator {text[at : at + 1]} -> {sign}"
         if len(text) < 5400:
             head, tail = text.split(_HEAD, 1)
             return f"{head}{_ADDED.format(where, 9 * size)}{_HEAD}{tail}", "a term more"
         return _TERM.sub("", text, count=1), "a term less"
 
-    def _judged(self, step: int, parent: _Member, text: str, draws: Sequence[float]) -> list[Record]:
+    def _tuned(self, step: int, parent: _Member) -> tuple[str, dict[str, object]]:
+        """Move all constants a little, as a draw of the session that the parent comes from, or begins."""
+        values = [float(number) for number in _NUMBER.findall(parent.text)]
+        origin = parent.origin
+        if origin is None or origin.literals != len(values):
+            axes = tuple([Axis(value, False) for value in values[:_TUNED]])
+            origin = Origin(parent.step, tuple(range(len(axes))), len(values), axes)
+        drawn = np.random.default_rng(step).normal(1.0, 0.1, len(origin.axes)).tolist()
+        texts = iter([f"{value * factor:.6g}" for value, factor in zip(values, drawn, strict=False)])
+        text = _NUMBER.sub(lambda _: next(texts), parent.text, count=len(drawn))
+        return text, {**origin.detail(), **Sample(self._generation(origin), tuple(drawn)).detail()}
+
+    def _generation(self, origin: Origin) -> int:
+        """Return the generation that a session of CMA-ES would be in."""
+        self._told[origin.session] += 1
+        return (self._told[origin.session] - 1) // (4 + int(3 * math.log(len(origin.axes))))
+
+    def _judged(
+        self, step: int, parent: _Member, text: str, origin: Origin | None, draws: Sequence[float]
+    ) -> list[Record]:
         seconds = 0.02 + 0.05 * draws[8]
         if draws[9] < self._shares.failed:
             error = _ERROR.format(60 + step % 50, 30 + step % 30)
             evaluation = Evaluation(self._stage, Outcome.CRASHED, self._judge, feedback=error, seconds=seconds)
             return [Evaluated(step, evaluation), Finished(step, step, Outcome.CRASHED)]
         gain = parent.gain + 0.02 * (draws[10] - 0.98) * abs(parent.gain) * draws[11]
-        placement, cell = self._placed(_Member(gain, step, text))
+        placement, cell = self._placed(_Member(gain, step, text, origin))
         evaluation = self._evaluation(-gain, text, seconds)
         return [Evaluated(step, evaluation), Finished(step, step, Outcome.VALID, "", "", placement, cell)]
 
@@ -163,7 +204,12 @@ class History:
         shape = {**self._metrics, "program_lines": float(text.count("\n")), "program_bytes": float(len(text))}
         metrics = {**shape, "cost": cost, "idle": (cost * 7919.0) % 1.0}
         return Evaluation(
-            self._stage, Outcome.VALID, self._judge, metrics=metrics, feedback=f"Done at {388 * cost:.0f}.", seconds=seconds
+            self._stage,
+            Outcome.VALID,
+            self._judge,
+            metrics=metrics,
+            feedback=f"Done at {388 * cost:.0f}.",
+            seconds=seconds,
         )
 
     def _placed(self, member: _Member) -> tuple[Placement, str]:
@@ -186,10 +232,6 @@ class History:
         states = (CallState.SENT, CallState.ANSWERED, CallState.VALIDATED)
         sent, *others = [Called(step, name, number, state, MODEL) for number, state in enumerate(states)]
         return [Prompted(step, name, request), sent, Completed(step, name, answer), *others]
-
-
-def _detail(operator: str, edit: str) -> dict[str, object]:
-    return {"operator": operator, "edits": [edit]}
 
 
 def _with_number(text: str, where: float, size: float) -> tuple[str, str]:

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-
 # EVOLVE-BLOCK-START
 LOOK_AHEAD = 2.0
 URGENCY = 0.35
