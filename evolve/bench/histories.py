@@ -118,8 +118,8 @@ class History:
         if asked:
             records += self._called(step, parent)
         if draws[4] < self._shares.rejected:
-            detail = _REFUSED.format(parent.step)
-            return [*records, Finished(step, step, Outcome.REJECTED, Cause.DUPLICATE, detail)]
+            refused = _REFUSED.format(parent.step)
+            return [*records, Finished(step, step, Outcome.REJECTED, Cause.DUPLICATE, refused)]
         text, detail = self._tuned(step, parent) if operator == "tune" else self._edited(parent.text, draws)
         program = Program(
             step, {self._path: text}, (parent.step, *choice.inspirations), {"operator": operator, **detail}

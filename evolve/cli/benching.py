@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from evolve import wiring
-from evolve.bench import cluster_scaling, decisions, machinery, race, sandboxes, search_race, soak, tuner
+from evolve.bench import cluster_scaling, decisions, machinery, race, sandboxes, search_race, soak, store, tuner
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
@@ -184,6 +184,23 @@ def decisions_(searches: str | None, programs: int, json_: bool) -> None:
 
 def _short(value: object) -> object:
     return f"{value:.3g}" if isinstance(value, float) else "" if value is None else value
+
+
+@bench.command("store")
+@click.option("--programs", default=100_000, show_default=True, type=click.IntRange(min=1000), help="Of the long run.")
+@click.option("--url", help="Database to write to, and to leave there; a file that is deleted unless given.")
+@json_option
+def store_(programs: int, url: str | None, json_: bool) -> None:
+    """What a long run costs in the store: writing it, its size, questions about it, resuming it.
+
+    A database that holds the run already is not written again; resuming adds a few attempts to it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        for figure in store.measure(url or f"sqlite:///{scratch}/bench.db", programs, _to_stderr):
+            if json_:
+                click.echo(as_json(asdict(figure)))
+            else:
+                click.echo(f"{figure.name:<55} {figure.value:>10.4g} {figure.unit:<12} {figure.goal}".rstrip())
 
 
 @bench.command("tuner")

@@ -16,7 +16,7 @@ import hashlib
 import json
 import math
 import symtable
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatch
@@ -36,7 +36,7 @@ from evolve.errors import ProblemError, nearest
 SEALED = "sealed"
 _JUDGE_SUFFIXES_LEFT_OUT = {".pyc", ".md"}
 _LONGEST_NAME = 200
-_automatic = itemgetter(*AUTOMATIC)
+_automatic: Callable[[Mapping[str, float]], tuple[float, ...]] = itemgetter(*AUTOMATIC)
 
 
 class Beside(StrEnum):
