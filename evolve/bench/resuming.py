@@ -100,8 +100,11 @@ def resumed(url: str, run: str, proposals: int, began_at: float) -> Resumed:
     finally:
         store.close()
     open_s = time.time() - began_at
-    budget = [f"budget.proposals={info.proposals + proposals}", "budget.wall_s=null"]
-    parts = wiring.build(wiring.for_resume({**info.config, "store": wiring.store_config(url)}, budget))
+    config = {**info.config, "store": wiring.store_config(url)}
+    limits: dict[str, str] = dict.fromkeys(wiring.option("budget", "default"), "null") | {
+        "proposals": str(info.proposals + proposals)
+    }
+    parts = wiring.build(wiring.for_resume(config, [f"budget.{name}={value}" for name, value in limits.items()]))
     timed = Timed(parts.new_search())
     asyncio.run(resume_run(replace(parts, new_search=lambda: timed), run, lambda _: None))
     assert timed.first_ask is not None  # it made proposals
