@@ -22,8 +22,8 @@ from evolve.bench.machinery import Figure
 from evolve.bench.resuming import Resumed
 from evolve.controller.run import Parts
 from evolve.domain.problem import Problem
-from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Record
+from evolve.domain.questions import Page
 from evolve.errors import EvolveError, NotFound
 from evolve.interfaces import Lease, Store
 
@@ -33,6 +33,7 @@ _SHORT_PROGRAMS = 1000
 _AT_ONCE = 20
 """Attempts of one transaction: what group commit makes of a busy run."""
 _ASKED = 40
+_PAGE, _POINTS = 50, 500
 _PROPOSALS = 60
 _LEASE_S = 3600.0
 
@@ -54,7 +55,7 @@ def measure(url: str, programs: int, say: Callable[[str], object]) -> Iterator[F
     written = filled(url, LONG, programs)
     if written.appends:
         yield from _writing(written)
-    yield from _room(url, programs)
+    yield from _room(url)
     say("asking")
     yield from _asking(url, programs)
     filled(url, SHORT, _SHORT_PROGRAMS)
@@ -111,32 +112,44 @@ def _writing(written: Written) -> Iterator[Figure]:
 
 
 # ── keeping and asking ────────────────────────────────────────────────────────────────────────
-def _room(url: str, programs: int) -> Iterator[Figure]:
-    path = url.removeprefix("sqlite:///")
-    if path == url:
-        return  # a server keeps many databases in its own way
-    wiring.open_existing(url).close()  # the last to close writes what is left of the log into the file
-    yield Figure("file size per program of 5 kB", Path(path).stat().st_size / programs, "bytes", "<= 1500")
+def _room(url: str) -> Iterator[Figure]:
+    store = wiring.open_existing(url)
+    try:
+        size = store.size(LONG)
+    finally:
+        store.close()
+    made = size.counts["programs"]
+    yield Figure("room per program of 5 kB", sum(size.bytes.values()) / made, "bytes", "<= 1500")
+    for kind, taken in size.bytes.items():
+        yield Figure(f"of that, {kind}", taken / made, "bytes")
 
 
 def _asking(url: str, programs: int) -> Iterator[Figure]:
     store = wiring.open_existing(url)
     try:
         for name, ask in _questions(store, programs).items():
-            yield Figure(f"{name}, p95", _p95_ms(ask, np.random.default_rng(0)), "ms")
+            yield Figure(f"{name}, p95", _p95_ms(ask, np.random.default_rng(0)), "ms", "<= 100")
     finally:
         store.close()
 
 
 def _questions(store: Store, programs: int) -> dict[str, Callable[[int], object]]:
     """Return what is asked, by name, each about an attempt whose number is drawn."""
-    problem = Problem.load(WORKSHOP)
+    problem, questions = Problem.load(WORKSHOP), store.questions()
     judge, stage = problem.judge_hash(), problem.stages[-1].name
-    made = _made(store, programs)
+    objective, made = problem.objectives[0].name, _made(store, programs)
+    ranked, latest = Page(by=objective, limit=_PAGE), Page(limit=_PAGE)
     return {
+        "how far a run is": lambda _: questions.status(LONG),
+        "outcomes, causes, costs by operator": lambda _: questions.tallies(LONG),
+        "curve of the best": lambda _: questions.curve(LONG, objective, _POINTS),
+        "evenly spread attempts": lambda _: questions.sample(LONG, _POINTS),
+        "page of the best": lambda _: questions.page(LONG, ranked),
+        "page of the latest": lambda _: questions.page(LONG, latest),
+        "prompts that bred elites": lambda _: questions.bred(LONG, latest),
+        "lineage of a program": lambda draw: questions.lineage(LONG, made[draw % len(made)]),
         "a program with its files": lambda draw: store.program(LONG, made[draw % len(made)]),
         "its evaluations": lambda draw: store.evaluations(LONG, made[draw % len(made)]),
-        "its last 50 ancestors, with their files": lambda draw: _ancestors(store, made[draw % len(made)], 50),
         "what a judge said of the same files": lambda draw: store.known_evaluation(judge, stage, f"{draw:032x}"),
     }
 
@@ -150,13 +163,6 @@ def _made(store: Store, programs: int) -> list[int]:
         except NotFound:
             continue
     return made
-
-
-def _ancestors(store: Store, step: int, count: int) -> list[int]:
-    found = [step]
-    while len(found) < count and found[-1] != SEED_STEP:
-        found.append(store.program(LONG, found[-1]).parents[0])
-    return found
 
 
 def _p95_ms(ask: Callable[[int], object], rng: np.random.Generator) -> float:

@@ -30,7 +30,7 @@ def programs(attempts: list[list[Record]]) -> list[str]:
 def test_a_run_of_20_000_is_written_asked_about_and_resumed(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'long.db'}"
     figures = {figure.name: figure.value for figure in measure(url, PROGRAMS, lambda _: None)}
-    assert 500 < figures["file size per program of 5 kB"] <= 1500
+    assert 500 < figures["room per program of 5 kB"] <= 1500
     assert -500 < figures["controller's memory per program"] <= 2000
     assert all(value > 0 for name, value in figures.items() if name != "controller's memory per program")
     store = wiring.open_existing(url)
