@@ -630,12 +630,12 @@ def find_run(url: str, run: str) -> RunInfo:
     """Return a run of a store. Raises NotFound with the nearest id."""
     store = open_existing(url)
     try:
-        known = {info.id: info for info in store.runs()}
+        return store.run(run)
+    except NotFound as error:  # only now: the totals of all runs take a while
+        known = [info.id for info in store.runs()]
+        raise NotFound(f"{public(url)} has no run {run!r}. {nearest(run, known)}") from error
     finally:
         store.close()
-    if run not in known:
-        raise NotFound(f"{public(url)} has no run {run!r}. {nearest(run, known)}")
-    return known[run]
 
 
 def problem_of(run: RunInfo) -> Problem:

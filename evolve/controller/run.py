@@ -28,7 +28,7 @@ from evolve.domain.program import SEED_STEP
 from evolve.domain.proposal import Applied, Choice, Evaluated, Event, Record, Selected
 from evolve.domain.rules import Rules
 from evolve.domain.steering import Pause, Stop
-from evolve.errors import ConfigurationError, LeaseLost, SeedNotValid, StoreAway, StoreError
+from evolve.errors import ConfigurationError, LeaseLost, NotFound, SeedNotValid, StoreAway, StoreError
 from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
 from evolve.interfaces import Executor, LanguageModel, Lease, RunInfo, Search, Store
@@ -144,7 +144,7 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
         await parts.model.ready()
     store = parts.open_store()
     try:
-        if any(known.id == info.id for known in store.runs()):
+        if _is_taken(store, info.id):
             raise StoreError(f"There is a run {info.id!r} already; choose another id or resume it.")
         async with _running(parts) as interrupts:
             evaluations = await judge_seed(parts.problem, parts.cascade(store))
@@ -188,6 +188,14 @@ async def _begin_if_cut_off(parts: Parts, store: Store, lease: Lease) -> None:
         store.release(lease, 0.0, "failed")
         raise
     store.append(lease, _seed_records(parts, evaluations))
+
+
+def _is_taken(store: Store, run: str) -> bool:
+    try:
+        store.holder(run)
+    except NotFound:
+        return False
+    return True
 
 
 def _left_in_inbox(store: Store, run: str) -> list[Given]:
