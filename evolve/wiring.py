@@ -632,9 +632,8 @@ def find_run(url: str, run: str) -> RunInfo:
     try:
         return store.run(run)
     except NotFound as error:  # only now: the totals of all runs take a while
-        raise NotFound(
-            f"{public(url)} has no run {run!r}. {nearest(run, [info.id for info in store.runs()])}"
-        ) from error
+        known = [info.id for info in store.runs()]
+        raise NotFound(f"{public(url)} has no run {run!r}. {nearest(run, known)}") from error
     finally:
         store.close()
 
