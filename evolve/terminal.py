@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.estimate import Estimate
 from evolve.controller.loop import PAUSED, STOPPED, Progress
 from evolve.controller.run import INTERRUPTED, Result
+from evolve.domain.difference import program_diff
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.objective import Objective
 from evolve.domain.problem import Problem
@@ -249,18 +249,6 @@ def score_table(problem: Problem, result: Result) -> Table:
                 cells.append(_cell(row.evaluation, objective))
         table.add_row(row.name, *cells)
     return table
-
-
-def program_diff(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """Return a unified diff of two programs, empty when they are equal."""
-    parts: list[str] = []
-    for path in sorted({*before, *after}):
-        old, new = before.get(path, ""), after.get(path, "")
-        lines = difflib.unified_diff(
-            old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}"
-        )
-        parts += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
-    return "".join(parts)
 
 
 def table_of(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> Table:

@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 from evolve import wiring
+from evolve.account.champion import champion
+from evolve.account.orders import order_rows
 from evolve.cli.options import (
     agreement_data,
     as_json,
@@ -26,17 +28,15 @@ from evolve.cli.options import (
     spread_data,
     store_option,
 )
-from evolve.cli.orders import order_rows, rules_in_force, selectable
-from evolve.controller.announcement import last_in_search
-from evolve.controller.measurements import best_on_record, measurements
-from evolve.domain.evaluation import Evaluation, Outcome
-from evolve.domain.problem import SEALED
+from evolve.controller.measurements import measurements
+from evolve.domain.difference import program_diff
+from evolve.domain.evaluation import Outcome
 from evolve.domain.proposal import Attempt
-from evolve.errors import NotFound, ProblemError, StoreError
+from evolve.errors import NotFound, ProblemError
 from evolve.evaluation.agreement import agreements
 from evolve.interfaces import RunInfo, Store
 from evolve.llm.requests import request_hash
-from evolve.terminal import facts_table, program_diff, table_of
+from evolve.terminal import facts_table, table_of
 
 _View = Callable[[Mapping[str, Any]], None]
 
@@ -87,7 +87,8 @@ def best(run: str, out: Path | None, patch: bool, store: str, json_: bool) -> No
     """Print RUN's best program."""
     info = wiring.find_run(store, run)
     with opened_store(store) as opened:
-        step, evaluation = _best(opened, info)
+        found = champion(opened, info, wiring.problem_of(info))
+        step, evaluation = found.step, found.evaluation
         measured = _measured(opened, info, step)
         files = opened.program(run, step).files
         seed = opened.program(run, 0).files
@@ -161,29 +162,6 @@ def _run_row(info: RunInfo) -> dict[str, object]:
     }
 
 
-def _best(store: Store, info: RunInfo) -> tuple[int, Evaluation]:
-    """Return the champion's step and its own evaluation, as the run's search has it under the rules that orders made.
-
-    Of a run that took every score as it came: the best gains in order of objectives, the earliest of equals.
-    """
-    problem = wiring.problem_of(info)
-    rules = rules_in_force(store, info, problem)
-    if "noise" in info.config:
-        found = best_on_record(problem, wiring.build_search(info.config, problem), store.history(info.id), rules)
-        if found is None:
-            raise StoreError(f"Run {info.id!r} has no valid program on record.")
-        return found, last_in_search(store, info.id, found)
-    leader: tuple[tuple[float, ...], int] | None = None
-    for program in selectable(store, info, problem, rules):
-        key = (program.gains, -program.step)
-        if leader is None or key > leader:
-            leader = key
-    if leader is None:
-        raise StoreError(f"Run {info.id!r} has no valid program on record.")
-    step = -leader[1]
-    return step, [e for e in store.evaluations(info.id, step) if e.stage != SEALED][-1]
-
-
 def _measured(store: Store, info: RunInfo, step: int) -> dict[str, Any]:
     """Return mean and interval of a program's objectives, where it was judged again."""
     try:
@@ -220,8 +198,9 @@ def _run_data(store: Store, info: RunInfo) -> dict[str, object]:
         tally["placed"] += bool(attempt.finished.placement)
         if attempt.finished.outcome is Outcome.REJECTED:
             causes["gate" if attempt.evaluation is not None else attempt.finished.cause] += 1
-    step, evaluation = _best(store, info)
     problem = wiring.problem_of(info)
+    found = champion(store, info, problem)
+    step, evaluation = found.step, found.evaluation
     sealed = [event.data for _, event in store.events(info.id) if event.kind == "sealed"]
     return {
         **_run_row(info),

@@ -27,6 +27,7 @@ _COMMANDS = {
     "show": ("evolve.cli.looking", "Show a run, or one of its programs."),
     "best": ("evolve.cli.looking", "Print or write a run's best program."),
     "export": ("evolve.cli.looking", "Write every attempt of a run as JSON lines or CSV."),
+    "report": ("evolve.cli.reporting", "Write a run as one HTML file to send to somebody."),
     "store": ("evolve.cli.storing", "Copy runs between stores."),
     "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
     "image": ("evolve.cli.images", "Build and list the container images of sandbox=docker."),

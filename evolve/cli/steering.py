@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from evolve import wiring
+from evolve.account.orders import Ordered, orders_of, rules_in_force, rules_with, selectable
 from evolve.cli.looking import opened_store
 from evolve.cli.options import as_json, json_option, run_argument, store_option
-from evolve.cli.orders import Ordered, orders_of, rules_in_force, rules_with, selectable
 from evolve.controller.steering import rules_after
 from evolve.domain.problem import Problem, complete_program
 from evolve.domain.rules import Rules

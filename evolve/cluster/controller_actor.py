@@ -52,11 +52,12 @@ class Snapshot:
     """How a run stands.
 
     Args:
-        progress, in_flight, away: of its loop; empty before it has begun.
+        progress, in_flight: of its loop; empty before it has begun.
         begun: whether the seed is judged and the run on record.
         ended: whether the controller has nothing more to do.
         result: how the run ended, if this controller brought it to an end.
         error: what went wrong for good, in words.
+        away: why the store is away and the run waits.
     """
 
     progress: Progress
@@ -100,8 +101,9 @@ class Controller:
     async def _look(self) -> Snapshot:
         """Look at the loop where nothing else happens to it."""
         if self._loop is not None and not self._last.ended:
-            loop = self._loop
-            self._last = Snapshot(copy.deepcopy(loop.progress), loop.in_flight(), begun=True, away=loop.away)
+            self._last = Snapshot(
+                copy.deepcopy(self._loop.progress), self._loop.in_flight(), begun=True, away=self._loop.away
+            )
         return self._last
 
     def _work(self) -> None:

@@ -86,14 +86,14 @@ class Attached:
         self._handle = _find(run)
 
     @property
+    def away(self) -> str:
+        """Why its store is away, in words; empty while it is not."""
+        return self._seen.away
+
+    @property
     def progress(self) -> Progress:
         """Where the run stood a moment ago."""
         return self._seen.progress
-
-    @property
-    def away(self) -> str:
-        """Why it waited for its store a moment ago; empty if it did not."""
-        return self._seen.away
 
     def in_flight(self) -> InFlight:
         """What was begun and not finished a moment ago."""

@@ -60,9 +60,10 @@ class Parts:
     reuse_evaluations: bool = False
     rules: Rules = field(default_factory=Rules)
     listen_every_s: float = 1.0
+    widths_for: Callable[[int], Widths] | None = None
     lease_s: float = 30.0
     store_patience_s: float | None = None
-    widths_for: Callable[[int], Widths] | None = None
+    store: str = ""
 
     def widths_now(self) -> Widths:
         """Return how much is to happen at once, now that the executor has started."""

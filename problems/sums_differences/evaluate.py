@@ -74,6 +74,8 @@ def counts_by_transform(ordered: Integers) -> tuple[int, int]:
 def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
     """Score one set by its exponent."""
     elements = as_array(candidate.call("integers"))
+    if isinstance(elements, list):
+        return invalid("integers() returned a list that holds something other than integers below 2^60.")
     problem = array_fault(elements, "integers()", (None,), kinds="iu") or misfit(elements)
     return invalid(problem) if problem else _score(np.sort(elements.astype(np.int64)))
 
@@ -91,9 +93,9 @@ def _score(ordered: Integers) -> Score:
     most_differences = size * (size - 1) + 1
     most_sums = size * (size + 1) // 2
     feedback = (
-        f"Valid. exponent {exponent!r}: {size} integers up to {largest}, {sums} sums, {sums / most_sums:.1%} of what is "
-        f"possible, and {differences} differences, {differences / most_differences:.1%}. More differences, fewer sums or a "
-        "smaller greatest element raise it."
+        f"Valid. exponent {exponent!r}: {size} integers up to {largest}, {sums} sums and {differences} "
+        f"differences, {sums / most_sums:.1%} and {differences / most_differences:.1%} of what so many can have. "
+        "More differences, fewer sums or a smaller greatest element raise it."
     )
     text = "\n".join(map(str, ordered.tolist())) + "\n"
     return Score(metrics=metrics, feedback=feedback, artifacts={"integers.txt": text})

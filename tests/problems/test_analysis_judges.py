@@ -73,7 +73,7 @@ def test_second_bound_is_below_the_true_one_by_no_more_than_it_says(heights: Flo
     # Simpson's rule is exact for the square of a linear function.
     squares = sum((a**2 + 4 * m**2 + b**2) / 6 for a, m, b in zip(corners, middles, corners[1:], strict=False))
     whole = sum((a + b) / 2 for a, b in pairwise(corners))
-    true = squares / whole / max(corners)
+    true = Fraction(squares / whole / max(corners))
     verdict = judged(second, heights)
     assert Fraction(verdict.metrics["bound"]) <= true
     assert near(verdict.metrics["bound"], true, 2 * verdict.metrics["slack"])
@@ -84,10 +84,11 @@ def test_second_bound_is_below_the_true_one_by_no_more_than_it_says(heights: Flo
 def test_third_bound_is_above_the_true_one_for_any_signs(heights: Floats) -> None:
     exact = [Fraction(value) for value in heights.tolist()]
     verdict = judged(third, heights)
-    vanishing = abs(sum(exact)) <= Fraction(1, 1000) * sum(map(abs, exact))
+    sizes = [abs(value) for value in exact]
+    vanishing = abs(sum(exact, Fraction(0))) <= Fraction(1, 1000) * sum(sizes, Fraction(0))
     assert verdict.valid != vanishing
     if verdict.valid:
-        true = abs(2 * len(exact) * greatest(exact, exact) / sum(exact) ** 2)
+        true = Fraction(abs(2 * len(exact) * greatest(exact, exact) / sum(exact) ** 2))
         assert Fraction(verdict.metrics["bound"]) >= true
         assert near(verdict.metrics["bound"], true, 2 * verdict.metrics["slack"])
 
@@ -143,10 +144,11 @@ def test_convolution_by_blocks_stays_within_its_error_bound(k: int) -> None:
 
 
 # ── the uncertainty principle ─────────────────────────────────────────────────────────────────
-def from_roots(roots: list[Fraction], others: list[list[int]]) -> list[int]:
+def from_roots(roots: list[Fraction], others: list[list[Fraction]]) -> list[int]:
     """Return whole coefficients, constant term first, of the product of (t - root) and further factors."""
     product = [Fraction(1)]
-    for factor in [*([-root, Fraction(1)] for root in roots), *others]:
+    factors: list[list[Fraction]] = [[-root, Fraction(1)] for root in roots] + others
+    for factor in factors:
         grown = [Fraction(0)] * (len(product) + len(factor) - 1)
         for i, a in enumerate(product):
             for j, b in enumerate(factor):
@@ -165,7 +167,7 @@ roots_with_multiplicity = st.dictionaries(
 @given(roots_with_multiplicity, st.booleans())
 def test_last_change_is_the_last_positive_root_of_odd_multiplicity(roots: dict[Fraction, int], more: bool) -> None:
     repeated = [root for root, count in roots.items() for _ in range(count)]
-    polynomial = from_roots(repeated, [[Fraction(5), Fraction(1), Fraction(1)]] if more else [])  # type: ignore[list-item]
+    polynomial = from_roots(repeated, [[Fraction(5), Fraction(1), Fraction(1)]] if more else [])
     found, passed = uncertainty.last_change(polynomial)
     odd = [root for root, count in roots.items() if count % 2 and root > 0]
     true = max(odd, default=Fraction(0))

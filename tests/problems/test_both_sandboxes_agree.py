@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -12,7 +12,7 @@ from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.evaluation.docker_sandbox import DockerSandbox
 from evolve.evaluation.process_sandbox import ProcessSandbox
-from evolve.interfaces import Job, Sandbox
+from evolve.interfaces import Job, Sandbox, Verdict
 from tests.engine import Engine
 
 
@@ -33,6 +33,25 @@ async def scores(sandbox: Sandbox, problem: Problem) -> Mapping[tuple[str, str],
 
 
 @pytest.mark.parametrize("name", wiring.problem_names())
+def test_seed_scores_the_same_in_a_sandbox_as_in_this_process(name: str, judged: Callable[[Job], Verdict]) -> None:
+    problem = wiring.load_problem(name)
+    job = Job(problem, problem.stages[0], problem.seed().files)
+    verdict = asyncio.run(judged_in_processes(job))
+    assert verdict.outcome is Outcome.VALID, verdict
+    assert verdict.metrics.items() <= judged(job).metrics.items()  # numbers of the text are added by the host
+
+
+async def judged_in_processes(job: Job) -> Verdict:
+    sandbox = ProcessSandbox(job.problem)
+    await sandbox.start()
+    try:
+        return await sandbox.judge(job)
+    finally:
+        await sandbox.close()
+
+
+# One for each way in which answers travel: calls in a session, one array, a list of arrays, many small calls.
+@pytest.mark.parametrize("name", ["bin_packing", "circle_packing", "matrix_multiplication", "cap_set"])
 def test_seed_and_baselines_score_the_same_with_and_without_an_engine(engine: Engine, name: str) -> None:
     problem = wiring.load_problem(name)
     in_processes = asyncio.run(scores(ProcessSandbox(problem), problem))
