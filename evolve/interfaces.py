@@ -175,8 +175,9 @@ class Store(Protocol):
     def acquire(self, run: str, holder: str, seconds: float) -> Lease:
         """Take the right to write for ``seconds``.
 
-        Raises StoreLocked, naming the holder, while another holder's lease has not expired (a
-        holder on this machine whose process is gone does not count).
+        Raises StoreLocked, naming the holder, while another holder's lease has not expired. A holder on
+        this machine whose process is gone does not count; one whose process lives may be given the time
+        to renew a lease that looks over, because it is the clock that was set forward.
         """
 
     def renew(self, lease: Lease, seconds: float, elapsed_s: float, status: str) -> None:

@@ -412,6 +412,7 @@ def build(config: Config, problem: Problem | None = None) -> Parts:
         rules=build_rules(config, problem),
         lease_s=lease_s,
         store_patience_s=store_patience_s,
+        store=public(str(config["store"]["url"])),
     )
 
 

@@ -15,11 +15,17 @@ from evolve.evaluation.agreement import Agreement
 
 DEFAULT_STORE = "sqlite:///runs/evolve.db"
 
+
+def usual_store() -> str:
+    """Return the URL of the store that commands use unless told otherwise."""
+    return os.environ.get("EVOLVE_STORE", DEFAULT_STORE)
+
+
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 run_argument = click.argument("run")
 store_option = click.option(
     "--store",
-    default=lambda: os.environ.get("EVOLVE_STORE", DEFAULT_STORE),
+    default=usual_store,
     show_default=f"$EVOLVE_STORE or {DEFAULT_STORE}",
     help="URL of the store.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,7 @@ from evolve.cli.options import (
     say,
     spread_data,
     store_option,
+    usual_store,
 )
 from evolve.cli.studies import Study
 from evolve.controller.estimate import Estimate
@@ -270,10 +272,11 @@ def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> Non
 
 
 class _Watched:
-    """A run with its view; ``on_record`` says whether there is something to resume."""
+    """A run with its view; ``on_record`` says whether there is something to resume, and ``resume`` how."""
 
     def __init__(self, parts: Parts, run: str, quiet: bool) -> None:
-        self.run = run
+        kept = "" if parts.store == usual_store() else f" --store {shlex.quote(parts.store)}"
+        self.resume = f"evolve resume {shlex.quote(run)}{kept}"
         self.on_record = False
         self._view = RunView(Console(quiet=quiet), parts.problem, parts.budget, run)
         self._watching: asyncio.Task[None] | None = None
@@ -297,7 +300,7 @@ def _to_end(watched: _Watched, begin: Begin) -> Result:
     except (KeyboardInterrupt, asyncio.CancelledError):
         what = "Stopped before the search began."
         if watched.on_record:
-            what = f"Stopped; what was in flight is redone. Go on with: evolve resume {watched.run}"
+            what = f"Stopped; what was in flight is redone. Go on with: {watched.resume}"
         click.echo(f"\n{what}", err=True)
         sys.exit(130)
     except LeaseLost:
@@ -305,7 +308,7 @@ def _to_end(watched: _Watched, begin: Begin) -> Result:
     except StoreError as error:
         if not watched.on_record:
             raise
-        raise StoreError(f"{error}\nWhat was written is kept. Go on with: evolve resume {watched.run}") from error
+        raise StoreError(f"{error}\nWhat was written is kept. Go on with: {watched.resume}") from error
 
 
 def _program(parts: Parts, result: Result) -> Program:

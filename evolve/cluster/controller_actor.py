@@ -53,7 +53,7 @@ class Snapshot:
     """How a run stands.
 
     Args:
-        progress, in_flight, away: of its loop; empty before it has begun.
+        progress, in_flight: of its loop; empty before it has begun.
         begun: whether the seed is judged and the run on record.
         ended: whether the controller has nothing more to do.
         result: how the run ended, if this controller brought it to an end.

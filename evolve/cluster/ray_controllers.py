@@ -85,11 +85,6 @@ class Attached:
         """Where the run stood a moment ago."""
         return self._seen.progress
 
-    @property
-    def away(self) -> str:
-        """Why it waited for its store a moment ago; empty if it did not."""
-        return self._seen.away
-
     def in_flight(self) -> InFlight:
         """What was begun and not finished a moment ago."""
         return self._seen.in_flight

@@ -66,6 +66,7 @@ class Parts:
     widths_for: Callable[[int], Widths] | None = None
     lease_s: float = 30.0
     store_patience_s: float | None = None
+    store: str = ""
 
     def widths_now(self) -> Widths:
         """Return how much is to happen at once, now that the executor has started."""

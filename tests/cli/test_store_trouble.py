@@ -82,7 +82,7 @@ def test_a_run_on_a_full_disk_can_be_stopped_and_goes_on_later(small_disk: Path,
     run.send(signal.SIGINT)
     assert run.ended() == 1
     assert "free some space" in run.said()
-    assert "Go on with: evolve resume r" in run.said()
+    assert f"Go on with: evolve resume r --store {on_file.url}" in run.said()
     ballast.unlink()
     before = on_file.attempts()
     again = on_file.resume(f"budget.evaluations={len(before) + 10}")
