@@ -85,6 +85,11 @@ class Attached:
         """Where the run stood a moment ago."""
         return self._seen.progress
 
+    @property
+    def away(self) -> str:
+        """Why its store was away a moment ago, in words; empty if it was not."""
+        return self._seen.away
+
     def in_flight(self) -> InFlight:
         """What was begun and not finished a moment ago."""
         return self._seen.in_flight
