@@ -20,7 +20,7 @@ from evolve.store.connection import READ, WRITE, open_engine, place_of, transact
 from evolve.store.counting import Counting
 from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
-from evolve.store.faults import translated
+from evolve.store.faults import explained, translated
 from evolve.store.history import HistoryReader
 from evolve.store.holder import holds, lease_lost, refuse_if_held
 from evolve.store.leases import await_sign_of_life, lease_time
@@ -282,8 +282,11 @@ class SqlStore:
 
     def reclaim(self) -> int:
         """Give disk space that is not used any more back to the system; return how many bytes."""
-        with translated(self._place):
-            return reclaim(self._connection)
+        try:
+            with translated(self._place):
+                return reclaim(self._connection)
+        except self._connection.dialect.loaded_dbapi.Error as error:  # it talks to the driver itself
+            raise explained(error, self._place) from error
 
     def close(self) -> None:
         """Release files and connections."""

@@ -25,7 +25,6 @@ from evolve.domain.questions import (
     check_count,
     spread_numbers,
     status_of,
-    thinned,
 )
 from evolve.errors import ConfigurationError, NotFound, nearest
 from evolve.store.connection import READ, transaction
@@ -63,11 +62,10 @@ class SqlQuestions:
         with self._asked(run) as key:
             position, aim = self._objective(key, objective)
             created = self._connection.execute(select(runs.c.created_at).where(runs.c.key == key)).scalar_one()
-            query = select(records).where(records.c.run == key, records.c.objective == position)
-            rows = self._connection.execute(query.order_by(records.c.sequence)).all()
+            rows = self._connection.execute(self._thinned(key, position, points)).all()
         return [
             Best(row.sequence + 1, row.finished_at - created, row.cost_usd, row.step, aim.gain(row.gain))
-            for row in thinned(rows, points)
+            for row in rows
         ]
 
     def page(self, run: str, page: Page) -> Sequence[AttemptRow]:
@@ -125,6 +123,14 @@ class SqlQuestions:
             if objective.name == name:
                 return position, objective
         raise unknown_objective(name, known)
+
+    def _thinned(self, key: int, position: int, points: int) -> Select[Any]:
+        """Select some records of an objective, evenly spread."""
+        of_objective = (records.c.run == key) & (records.c.objective == position)
+        count = self._connection.execute(select(func.count()).where(of_objective)).scalar_one()
+        place = (func.row_number().over(order_by=records.c.sequence) - 1).label("place")
+        numbered = select(records, place).where(of_objective).subquery()
+        return select(numbered).where(numbered.c.place.in_(spread_numbers(count, points))).order_by(numbered.c.place)
 
     def _ranked(self, key: int, page: Page) -> Sequence[int]:
         position, _ = self._objective(key, page.by)

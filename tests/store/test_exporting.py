@@ -25,8 +25,6 @@ from evolve.store.sql import SqlStore
 from tests.conformance.record_support import ODD, RUN, Clock, selected, write_everything
 from tests.store.synthetic import fill
 
-README = Path(__file__).resolve().parents[2] / "evolve" / "store" / "README.md"
-
 
 @pytest.fixture
 def store() -> MemoryStore:

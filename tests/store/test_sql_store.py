@@ -263,3 +263,12 @@ def test_what_was_written_survives_a_killed_process_and_its_lease_is_free(store:
         assert store.unfinished("r") == []
     assert store.acquire("r", "me", 60.0).fence == 4
     store.append(store.acquire("r", "me", 60.0), [Event("resumed", {})])
+
+
+def test_space_cannot_be_reclaimed_while_another_process_writes(store: SqlStore, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match=r"evolve\.db.*locked"):
+            store.reclaim()
+        other.execute("ROLLBACK")
+    assert store.reclaim() == 0
