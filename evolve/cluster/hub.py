@@ -135,17 +135,17 @@ class HubExecutor:
         number = self._jobs
         async with self._turns:
             await self._ship(job.problem)
-            if self._book is None or self._server is None:
+            book, server = self._book, self._server
+            if book is None or server is None:
                 return _closed()
             done: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
             ticket = Ticket(self._watched(job, number), Amounts.of(job.stage.resources), partial(_settle, done))
-            self._book.submit(ticket)
-            self._server.dispatch()
+            book.submit(ticket)
+            server.dispatch()
             try:
                 return await done
             finally:
-                if self._book is not None:
-                    self._book.cancel(ticket)
+                book.cancel(ticket)
                 self._interim.pop(number, None)
 
     def _watched(self, job: Job, number: int) -> Job:

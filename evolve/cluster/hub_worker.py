@@ -171,7 +171,7 @@ class HubWorker:
             ended = await asyncio.gather(beating, asking, return_exceptions=True)
             await self._abandon()
         if self._draining.is_set():
-            await self._say_goodbye(welcome)
+            await self._in_passing(self._client.leave(welcome.worker))
         for error in ended:
             if isinstance(error, Exception) and not (isinstance(error, Refused) and error.code in _JOIN_AGAIN):
                 raise error
@@ -225,8 +225,7 @@ class HubWorker:
             await self._deliver(welcome, lease, report)
         except asyncio.CancelledError:
             if work.given_back:
-                with contextlib.suppress(HubAway, Refused):
-                    await self._client.report(welcome.worker, lease, GivenBack())
+                await self._in_passing(self._client.report(welcome.worker, lease, GivenBack()))
             raise
         finally:
             del self._work[lease]
@@ -292,10 +291,12 @@ class HubWorker:
         self._stop(list(self._work))
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _say_goodbye(self, welcome: Welcome) -> None:
+    @staticmethod
+    async def _in_passing(saying: Coroutine[Any, Any, None]) -> None:
+        """Tell the hub something on the way out. If it does not hear, leases lapse by themselves."""
         with contextlib.suppress(HubAway, Refused, TimeoutError):
             async with asyncio.timeout(_FAREWELL_S):
-                await self._client.leave(welcome.worker)
+                await saying
 
     # ── waiting ───────────────────────────────────────────────────────────────────────────────
     async def _wait_for_hub(self, pause: Pause, why: HubAway) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from evolve.domain.problem import Problem
 from evolve.domain.proposal import REPEATS
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.interfaces import Job, Sandbox, Store, Verdict
-from evolve.wiring import option
+from evolve.store.checker import Checker
+from evolve.wiring import open_existing, option
 
 SECRET = "a-token-that-is-long-enough"
 PLENTY = Amounts(cpus=64.0, memory_mb=1e6)
@@ -139,6 +140,16 @@ def certificate(folder: Path, *addresses: str) -> tuple[Path, Path]:
     made += ["-subj", "/CN=hub", "-addext", f"subjectAltName={names}", "-keyout", str(key), "-out", str(cert)]
     subprocess.run(made, check=True, capture_output=True)
     return cert, key
+
+
+def check_record(url: str, run: str) -> int:
+    """Check all there is to check of a run that is over; return how many programs were judged."""
+    with closing(open_existing(url)) as store:
+        info = store.run(run)
+        judged = check_store(store, run)
+    with closing(Checker(url)) as checker:
+        assert not checker.check(info)
+    return judged
 
 
 def check_store(store: Store, run: str) -> int:

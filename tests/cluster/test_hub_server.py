@@ -263,6 +263,20 @@ async def test_closing_lets_those_go_who_wait(executor: HubExecutor, visitor: Vi
     assert (status, refusal["code"]) == (503, "closing")
 
 
+async def test_it_may_be_started_again_before_those_have_looked_who_waited(
+    executor: HubExecutor, visitor: Visitor, job: Job
+) -> None:
+    judging = asyncio.create_task(executor.judge(job))
+    worker = await visitor.join()
+    assert (await visitor.ask(worker))[0] == 200
+    await executor.close()
+    await executor.start()
+    async with asyncio.timeout(20):
+        assert (await judging).outcome is Outcome.INFRASTRUCTURE
+    status, refusal = await visitor.ask(worker)
+    assert (status, refusal["code"]) == (410, "other_hub")
+
+
 async def test_an_address_that_is_taken_is_named(executor: HubExecutor, tmp_path: Path) -> None:
     port = int(executor.url.rpartition(":")[2])
     with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port}.*executor\.port"):

@@ -138,6 +138,21 @@ async def test_what_takes_too_long_to_finish_is_given_back_at_once(
     assert slow.cancelled == 1 and first.judged == 0
 
 
+async def test_what_is_told_to_end_twice_ends_though_nobody_hears_it(
+    executor: HubExecutor, problem: Problem, tmp_path: Path
+) -> None:
+    watched = Watched(LONG_S)
+    worker = make_worker(executor.url, tmp_path / "cache", watched, drain_s=LONG_S)
+    running = asyncio.create_task(worker.run())
+    judging = asyncio.create_task(executor.judge(job(problem)))
+    await until(lambda: watched.begun == 1)
+    await executor.close()
+    worker.drain()
+    worker.drain()
+    await within(running)
+    assert (await within(judging)).outcome is Outcome.INFRASTRUCTURE and watched.cancelled == 1
+
+
 async def test_when_the_hub_is_another_the_worker_stops_what_the_old_one_wanted_and_joins_again(
     executor: HubExecutor, problem: Problem, tmp_path: Path
 ) -> None:
