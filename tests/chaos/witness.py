@@ -28,6 +28,8 @@ from evolve.store.sql import SqlStore
 RUN = "r"
 ANSWERS_TO_A_CALL = 2
 """One, and one more where the first was unusable: what a kill can take of a call that is open."""
+_RAISED = 'File "program.py"'
+"""In the feedback on a program that crashed by itself: an edit may divide by zero."""
 Judged = tuple[str, str]
 """Stage and fingerprint."""
 
@@ -44,7 +46,7 @@ class Sight:
         open: calls without an answer on record, by hash.
         judged: verdicts that the judge gave.
         evaluated: verdicts on record, by stage and program; those of the sealed stage are left out.
-        blamed: verdicts on record that are not VALID.
+        blamed: verdicts on record that are not VALID, although the program raised nothing.
         finished: attempts.
     """
 
@@ -110,7 +112,7 @@ class Witness:
             for evaluation in store.evaluations(RUN, step) if mark else ():
                 if evaluation.stage != SEALED:
                     sight.evaluated[evaluation.stage, mark] += 1
-                if evaluation.outcome is not Outcome.VALID:
+                if evaluation.outcome is not Outcome.VALID and _RAISED not in evaluation.feedback:
                     sight.blamed[evaluation.outcome] += 1
             self._read_calls(store, step, sight)
         sight.finished = len(attempts)

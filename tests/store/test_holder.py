@@ -40,6 +40,15 @@ def test_another_process_with_the_same_pid_is_not_the_holder() -> None:
     assert is_gone(f"{host}:{pid}:{int(started) + 1}")
 
 
+@pytest.mark.parametrize("offset_s", ["86400", "-60"])
+def test_a_holder_lives_whatever_the_clock_of_whoever_asks_is_set_to(offset_s: str) -> None:
+    """In a time namespace every process seems to have started at another time."""
+    look = f"from evolve.store.holder import is_gone; print(is_gone({this_holder()!r}))"
+    as_root = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    command = ("unshare", *as_root, "--time", "--boottime", offset_s, sys.executable, "-c", look)
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 @pytest.mark.parametrize("holder", ["elsewhere:1:1", "alice", "", "a:b", "a:b:c"])
 def test_nothing_is_known_of_other_machines_and_other_names(holder: str) -> None:
     assert not is_gone(holder)
