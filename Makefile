@@ -27,7 +27,7 @@ images: $(VENV)/.installed  ## build the container image of sandbox=docker; EVOL
 	$(BIN)/evolve image build
 
 KILLS ?= 200
-chaos: $(VENV)/.installed-dev  ## kill controllers, judges and databases 200 times (KILLS=...), resume, prove that nothing is lost; below 20 minutes
+chaos: $(VENV)/.installed-dev  ## kill controllers, judges and databases 200 times, resume, prove that nothing is lost; KILLS=N for another number
 	$(BIN)/python -m tests.chaos --kills $(KILLS)
 
 clean:  ## remove what the targets made

@@ -20,7 +20,7 @@ Archive            search.grid, .pareto, .cvt, ...            pure
 LanguageModel      llm.litellm_model, .ensemble, .scripted     async
 Operator           mutation.syntax, .tune, .diff, ...          async; state only through observe
 Sandbox            evaluation.process_sandbox, .docker_sandbox async
-Executor           controller.local_executor, cluster.ray_...  async
+Executor           controller.local_executor, cluster.ray_exe~ async
 =================  ==========================================  =================================
 
 Each protocol has one conformance suite under ``tests/conformance`` that every implementation passes.

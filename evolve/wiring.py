@@ -119,7 +119,7 @@ def configure_here(overrides: Sequence[str], say: Callable[[str], None], config_
 def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
     """Return the override that chooses a sandbox: none if they do, $EVOLVE_SANDBOX's, docker's or process's.
 
-    A setting that docker does not have means that it is not wanted.
+    A setting that docker does not have means that it is not wanted. Of a cluster each node chooses.
     """
     keys = [override.lstrip("+").partition("=")[0] for override in overrides]
     if "sandbox" in keys:
@@ -127,6 +127,8 @@ def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
     named = os.environ.get("EVOLVE_SANDBOX")
     if named:
         return [f"sandbox={named}"]
+    if "executor=ray" in overrides and not any(key.startswith("sandbox.") for key in keys):
+        return ["sandbox=auto"]
     known = {f"sandbox.{key}" for key in option("sandbox", "docker")}
     wanted = all(key in known for key in keys if key.startswith("sandbox."))
     return ["sandbox=docker" if wanted and docker_engine.answers() else "sandbox=process"]
@@ -135,7 +137,7 @@ def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
 def _image_error(config: Config, say: Callable[[str], None]) -> str:
     """Build the image that a configuration needs, if it is missing; return why that failed, or ''."""
     settings = config["sandbox"]
-    if "base_image" not in settings or settings["image"] is not None:
+    if "base_image" not in settings or settings["image"] is not None or not _makes_sandboxes(config):
         return ""
     try:
         with closing(docker_engine.Engine()) as engine:
@@ -143,6 +145,12 @@ def _image_error(config: Config, say: Callable[[str], None]) -> str:
     except SandboxUnavailable as error:
         return str(error)
     return ""
+
+
+def _makes_sandboxes(config: Config) -> bool:
+    """Whether the executor makes sandboxes as configured here; otherwise those who judge choose theirs."""
+    wanted = signature(get_object(config["executor"]["_target_"])).parameters
+    return "make_sandbox" in wanted or "build_sandbox" in wanted
 
 
 def option(group: str, name: str) -> Config:
@@ -567,7 +575,9 @@ def _make(config: Config, where: str, **extra: object) -> Any:
     _check_parts(config, where)
     try:
         # Only the configured part goes through Hydra, which would turn objects into configuration.
-        return instantiate(dict(config), _convert_="all", _partial_=True)(**extra)
+        made = {name: _factory(value) for name, value in config.items() if _is_factory(value)}
+        rest = {name: value for name, value in config.items() if name not in made}
+        return instantiate(rest, _convert_="all", _partial_=True)(**made, **extra)
     except HydraException as error:
         cause = error.__cause__
         if isinstance(cause, EvolveError):
@@ -575,6 +585,26 @@ def _make(config: Config, where: str, **extra: object) -> Any:
         raise ConfigurationError(f"{where}: {cause or error}") from error
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{where}: {error}") from error
+
+
+def _is_factory(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value.get("_partial_"))
+
+
+def _factory(config: Config) -> partial[Any]:
+    """Return what makes a configured object again and again, as for each island: Hydra's take milliseconds."""
+    settings = {name: value for name, value in config.items() if name not in ("_target_", "_partial_")}
+    return partial(get_object(config["_target_"]), **{name: _with_factories(value) for name, value in settings.items()})
+
+
+def _with_factories(value: object) -> object:
+    if _is_factory(value):
+        return _factory(cast(Config, value))
+    if isinstance(value, Mapping) and "_target_" in value:
+        return instantiate(value, _convert_="all")
+    if isinstance(value, Mapping):
+        return {name: _with_factories(part) for name, part in value.items()}
+    return value
 
 
 def _check_parts(config: Config, where: str) -> None:
@@ -601,12 +631,13 @@ def find_run(url: str, run: str) -> RunInfo:
     """Return a run of a store. Raises NotFound with the nearest id."""
     store = open_existing(url)
     try:
-        known = {info.id: info for info in store.runs()}
+        return store.run(run)
+    except NotFound as error:  # only now: the totals of all runs take a while
+        raise NotFound(
+            f"{public(url)} has no run {run!r}. {nearest(run, [info.id for info in store.runs()])}"
+        ) from error
     finally:
         store.close()
-    if run not in known:
-        raise NotFound(f"{public(url)} has no run {run!r}. {nearest(run, known)}")
-    return known[run]
 
 
 def problem_of(run: RunInfo) -> Problem:

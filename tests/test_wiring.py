@@ -186,8 +186,18 @@ def test_budget_settings_of_a_resumed_run() -> None:
     assert wiring.for_resume(config, ["budget.wall_s=7"])["budget"]["wall_s"] == 7
     with pytest.raises(ConfigurationError, match=r"budget\.wall_s"):
         wiring.for_resume(config, ["budget.wal_s=7"])
-    with pytest.raises(ConfigurationError, match="budget and sandbox=NAME only"):
+    with pytest.raises(ConfigurationError, match="sandbox=NAME and executor=NAME only"):
         wiring.for_resume(config, ["search=greedy"])
+
+
+def test_a_run_may_go_on_elsewhere() -> None:
+    config = wiring.configure(["problem=bin_packing", "executor=ray", "controller.detached=true"])
+    moved = wiring.for_resume(config, ["executor.address=10.0.0.1:6379"])
+    assert moved["executor"]["address"] == "10.0.0.1:6379" and wiring.is_detached(moved)
+    home = wiring.for_resume(config, ["executor=local"])
+    assert home["executor"]["_target_"].endswith("LocalExecutor") and not wiring.is_detached(home)
+    with pytest.raises(ConfigurationError, match=r"executor\.adress"):
+        wiring.for_resume(config, ["executor.adress=auto"])
 
 
 def test_an_unknown_run_is_named_with_the_nearest(tmp_path: Path) -> None:

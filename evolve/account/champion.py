@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from evolve import wiring
 from evolve.account.orders import rules_in_force, selectable
+from evolve.bundles.trust import is_foreign, settings_of
 from evolve.controller.announcement import last_in_search
 from evolve.controller.measurements import best_on_record
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.problem import Problem
 from evolve.domain.rules import Rules
-from evolve.errors import StoreError
-from evolve.interfaces import RunInfo, Store
+from evolve.errors import ConfigurationError, StoreError
+from evolve.interfaces import RunInfo, Search, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +27,31 @@ class Champion:
 def champion(store: Store, info: RunInfo, problem: Problem) -> Champion:
     """Return the champion as the run's search has it under the rules that orders made.
 
-    Of a run that took every score as it came: the best gains in order of objectives, the earliest of equals.
+    Of a run that took every score as it came, or whose search cannot be made here: the best gains in order of
+    objectives, the earliest of equals.
     Raises StoreError without a valid program.
     """
     rules = rules_in_force(store, info, problem)
-    found = (
-        _by_search(store, info, problem, rules) if "noise" in info.config else _by_gains(store, info, problem, rules)
-    )
+    search = _search(info, problem)
+    if search is not None:
+        found = best_on_record(problem, search, store.history(info.id), rules)
+    else:
+        found = _by_gains(store, info, problem, rules)
     if found is None:
         raise StoreError(f"Run {info.id!r} has no valid program on record.")
     return Champion(found, last_in_search(store, info.id, found))
 
 
-def _by_search(store: Store, info: RunInfo, problem: Problem, rules: Rules) -> int | None:
-    return best_on_record(problem, wiring.build_search(info.config, problem), store.history(info.id), rules)
+def _search(info: RunInfo, problem: Problem) -> Search | None:
+    """Return the run's search; None if it took every score as it came, or came from others and cannot be made here."""
+    if "noise" not in info.config:
+        return None
+    try:
+        return wiring.build_search(settings_of(info), problem)
+    except ConfigurationError:
+        if is_foreign(info):
+            return None
+        raise
 
 
 def _by_gains(store: Store, info: RunInfo, problem: Problem, rules: Rules) -> int | None:

@@ -21,6 +21,31 @@ def descendants(root: int) -> set[int]:
     return set(_tree(root)) - {root}
 
 
+def tree_cpu_by_name(root: int) -> dict[str, float]:
+    """Return the processor seconds of a process and its live descendants by what they are called; its own as
+    ``controller``. Ray's workers are called after what they do."""
+    used: dict[str, float] = {}
+    for pid, cpu_s in _tree(root).items():
+        name = "controller" if pid == root else _called(pid)
+        used[name] = used.get(name, 0.0) + cpu_s
+    return used
+
+
+def _called(pid: int) -> str:
+    try:
+        words = (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return "gone"
+    return Path(words.partition(" ")[0]).name.partition(".")[0] if words.strip() else "gone"
+
+
+def usage() -> float:
+    """Return the seconds that all processors of this machine have worked since it was started."""
+    fields = Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+    idle = int(fields[3]) + int(fields[4])
+    return (sum(map(int, fields[:8])) - idle) / _TICKS_PER_S
+
+
 def _tree(root: int) -> dict[int, float]:
     """Return a process and its live descendants, each with its processor seconds."""
     stats = {int(path.name): _stat(path) for path in Path("/proc").iterdir() if path.name.isdigit()}

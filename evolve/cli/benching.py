@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from evolve import wiring
-from evolve.bench import decisions, machinery, race, sandboxes, search_race, soak, tuner
+from evolve.bench import cluster_scaling, decisions, machinery, race, sandboxes, search_race, soak, store, tuner
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
@@ -68,6 +68,28 @@ def machinery_(parts: tuple[str, ...], programs: int, model_programs: int, peer:
         for name, measure in measures.items():
             if not parts or name in parts or name == "openevolve":
                 _print(measure(), json_)
+
+
+@bench.command("cluster")
+@click.option(
+    "--slots", "counts", multiple=True, type=click.IntRange(min=1), help="Evaluations at once; 64, 256, 1000."
+)
+@click.option("--way", "ways", multiple=True, type=click.Choice(("local", "ray", "run")), help="All unless given.")
+@click.option("--seconds", default=10.0, show_default=True, help="Of each measurement.")
+@json_option
+def cluster_(counts: tuple[int, ...], ways: tuple[str, ...], seconds: float, json_: bool) -> None:
+    """Judges of a second on many slots: throughput, what an evaluation costs, and what gives out first."""
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for slots in counts or (64, 256, 1000):
+            for way in ways or ("local", "ray", "run"):
+                rows.append(asdict(cluster_scaling.measure(way, slots, seconds, Path(scratch))))
+                _to_stderr(as_json(rows[-1]))
+    if json_:
+        click.echo("\n".join(map(as_json, rows)))
+        return
+    shown = [{n: f"{v:.2f}" if isinstance(v, float) else v for n, v in row.items()} for row in rows]
+    Console(width=_WIDE).print(table_of(shown, list(shown[0])))
 
 
 @bench.command("problem")
@@ -164,6 +186,23 @@ def _short(value: object) -> object:
     return f"{value:.3g}" if isinstance(value, float) else "" if value is None else value
 
 
+@bench.command("store")
+@click.option("--programs", default=100_000, show_default=True, type=click.IntRange(min=1000), help="Of the long run.")
+@click.option("--url", help="Database to write to, and to leave there; a file that is deleted unless given.")
+@json_option
+def store_(programs: int, url: str | None, json_: bool) -> None:
+    """What a long run costs in the store: writing it, its size, questions about it, resuming it.
+
+    A database that holds the run already is not written again; resuming adds a few attempts to it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        for figure in store.measure(url or f"sqlite:///{scratch}/bench.db", programs, _to_stderr):
+            if json_:
+                click.echo(as_json(asdict(figure)))
+            else:
+                click.echo(f"{figure.name:<55} {figure.value:>10.4g} {figure.unit:<12} {figure.goal}".rstrip())
+
+
 @bench.command("tuner")
 @click.option("--problem", default=tuner.LANDSCAPE, show_default=True, help="A landscape or problem with a loss.")
 @click.option("--tuned", default=200, show_default=True, type=click.IntRange(min=1), help="Evaluations of tune.")
@@ -192,7 +231,8 @@ def tuner_(problem: str, tuned: int, edited: int, seeds: int, json_: bool) -> No
 @click.option(
     "--mutator", "mutators", default="mutator,reader", show_default=True, help="Personas of the model server."
 )
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Seeds 1, 2, ... of each.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many of each.")
+@click.option("--first-seed", default=1, show_default=True, type=click.IntRange(min=0), help="The others follow.")
 @click.option("--proposals", default=300, show_default=True, type=click.IntRange(min=1), help="Of each run.")
 @click.option("--openevolve", type=PYTHON, help="Python of an environment with openevolve, to race it too.")
 @click.option("--shinka", type=PYTHON, help="Python of an environment with shinka-evolve.")
@@ -202,8 +242,8 @@ def tuner_(problem: str, tuned: int, edited: int, seeds: int, json_: bool) -> No
 @click.option("--plot", type=click.Path(path_type=Path), help="Where to draw the curves, as SVG.")
 @json_option
 def search_(
-    overrides: tuple[str, ...], problems: str, searches: str, controls: str, mutators: str, seeds: int, proposals: int,
-    openevolve: Path | None, shinka: Path | None, gepa: Path | None,
+    overrides: tuple[str, ...], problems: str, searches: str, controls: str, mutators: str, seeds: int,
+    first_seed: int, proposals: int, openevolve: Path | None, shinka: Path | None, gepa: Path | None,
     width: int, out: Path, plot: Path | None, json_: bool,
 ) -> None:  # fmt: skip
     """Which search is better at equal numbers of proposals. OVERRIDES are settings of our runs.
@@ -216,7 +256,7 @@ def search_(
         problems=_names(problems),
         searches=_names(searches),
         mutators=_names(mutators),
-        seeds=range(1, seeds + 1),
+        seeds=range(first_seed, first_seed + seeds),
         proposals=proposals,
         peers={name: python for name, python in peers.items() if python is not None},
         settings=overrides,

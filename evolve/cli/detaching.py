@@ -51,9 +51,11 @@ def begin(config: wiring.Config, parts: Parts, info: RunInfo) -> None:
     Raises EvolveError when it cannot begin: nothing was spent then.
     """
     from evolve.cluster.ray_controllers import Attached, check_store, start_controller
+    from evolve.cluster.ray_link import connect
 
     executor = config["executor"]
-    check_store(config["store"]["url"], executor["address"])
+    connect(executor["address"], executor["ship_code"])
+    check_store(config["store"]["url"])
     parcel = pack(parts.problem)
     assignment = Assignment(
         edition=this_edition(),
@@ -62,7 +64,7 @@ def begin(config: wiring.Config, parts: Parts, info: RunInfo) -> None:
         info=info,
         shipment=Shipment.of(parts.problem, parcel),
     )
-    start_controller(assignment, parcel.data, executor["address"], executor["ship_code"])
+    start_controller(assignment, parcel.data)
     asyncio.run(Attached(info.id, executor["address"]).until_begun())
 
 

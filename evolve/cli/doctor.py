@@ -36,9 +36,15 @@ class Finding:
 
 @click.command()
 @click.option("--clean", is_flag=True, help="Remove what runs that were killed have left: containers and folders.")
+@click.option(
+    "--ray",
+    default=lambda: os.environ.get("RAY_ADDRESS"),
+    show_default="$RAY_ADDRESS",
+    help="Also look at a Ray cluster: auto, HOST:PORT or ray://HOST:PORT, as executor.address.",
+)
 @store_option
 @json_option
-def doctor(clean: bool, store: str, json_: bool) -> None:
+def doctor(clean: bool, ray: str | None, store: str, json_: bool) -> None:
     """Look at the interpreter, the store, the sandboxes and the models; exit code 1 if something fails."""
     checks: tuple[Callable[[], list[Finding]], ...] = (
         _interpreter,
@@ -46,6 +52,7 @@ def doctor(clean: bool, store: str, json_: bool) -> None:
         _disk,
         _sandboxes,
         _models,
+        lambda: _ray(ray),
         lambda: _leftovers(clean),
     )
     findings = [finding for look in checks for finding in look()]
@@ -115,6 +122,23 @@ def _sandbox(kind: str) -> list[Finding]:
 def _has_image(problem: Problem, base_image: str) -> bool:
     with closing(docker_engine.Engine()) as engine:
         return engine.has_image(problem, base_image)
+
+
+def _ray(address: str | None) -> list[Finding]:
+    """Connect to a cluster, if one is named, and see what it has."""
+    if address is None:
+        return [Finding("ray", "note", "no cluster is named: executor=local. `evolve doctor --ray auto` looks at one.")]
+    from evolve.cluster import ray_controllers, ray_link
+
+    try:
+        ray_link.connect(address)
+        nodes = ray_link.table_of_nodes()
+        lacks = ray_link.lacks_package()
+    except EvolveError as error:
+        return [Finding("ray", "fail", str(error))]
+    sent = "its nodes lack evolve: it is sent to them, what it depends on must be there (executor.ship_code)"
+    findings = [Finding("ray", "ok", f"{address}: {ray_controllers.nodes_in_words(nodes)}")]
+    return [*findings, Finding("ray", "note", sent)] if lacks else findings
 
 
 def _leftovers(clean: bool) -> list[Finding]:

@@ -1,15 +1,13 @@
-"""runs, show, best, export: reading what is on record."""
+"""runs, show, best: reading what is on record."""
 
 from __future__ import annotations
 
-import csv
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 from rich.console import Console
@@ -18,6 +16,7 @@ from rich.syntax import Syntax
 from evolve import wiring
 from evolve.account.champion import champion
 from evolve.account.orders import order_rows
+from evolve.cli.asking import Asked, print_rows
 from evolve.cli.options import (
     agreement_data,
     as_json,
@@ -29,13 +28,13 @@ from evolve.cli.options import (
     store_option,
 )
 from evolve.controller.measurements import measurements
+from evolve.controller.retention import Pruned
 from evolve.domain.difference import program_diff
 from evolve.domain.evaluation import Outcome
-from evolve.domain.proposal import Attempt
+from evolve.domain.proposal import Attempt, Called, Completed, Completion, Prompted, Request
 from evolve.errors import NotFound, ProblemError
 from evolve.evaluation.agreement import agreements
-from evolve.interfaces import RunInfo, Store
-from evolve.llm.requests import request_hash
+from evolve.interfaces import Prunable, RunInfo, Store
 from evolve.terminal import facts_table, table_of
 
 _View = Callable[[Mapping[str, Any]], None]
@@ -64,12 +63,22 @@ def runs(store: str, json_: bool) -> None:
 @click.command()
 @run_argument
 @click.argument("step", required=False, type=int)
+@click.option("--lineage", type=int, metavar="STEP", help="A program, what it was edited from, and so on.")
+@click.option("--curve", is_flag=True, help="The best so far over proposals, seconds and dollars.")
+@click.option("--costs", is_flag=True, help="What attempts cost, by operator and model.")
+@click.option("--operators", is_flag=True, help="How many attempts of each operator got a place in the archive.")
+@click.option("--outcomes", is_flag=True, help="How attempts ended, and why.")
+@click.option("--prompts", is_flag=True, help="The model calls that bred elites, the latest first.")
 @store_option
 @json_option
-def show(run: str, step: int | None, store: str, json_: bool) -> None:
+def show(run: str, step: int | None, store: str, json_: bool, **question: Any) -> None:
     """Show how RUN went, or what is on record of its attempt STEP: program, scores, and what models were asked."""
     info = wiring.find_run(store, run)
+    answer = Asked(**question).answer()
     with opened_store(store) as opened:
+        if answer is not None:
+            print_rows(answer(opened, info), json_)
+            return
         data, view = _shown_run(opened, info) if step is None else _shown_attempt(opened, info, step)
     if json_:
         click.echo(as_json(data))
@@ -108,33 +117,6 @@ def best(run: str, out: Path | None, patch: bool, store: str, json_: bool) -> No
             click.echo(text if len(files) == 1 else f"==> {path} <==\n{text}")
         for line in _measured_lines(measured):
             say(line)
-
-
-@click.command()
-@run_argument
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write; standard output unless given."
-)
-@click.option("--files/--no-files", default=True, help="With the text of every program (jsonl only).")
-@store_option
-def export(run: str, form: str, out: Path | None, files: bool, store: str) -> None:
-    """Write every finished attempt of RUN, in the order in which the search was told."""
-    wiring.find_run(store, run)
-    stream = out.open("w", newline="", encoding="utf-8") if out is not None else sys.stdout
-    try:
-        with opened_store(store) as opened:
-            if form == "csv":
-                _write_csv(opened, run, stream)
-            else:
-                for attempt in opened.history(run):
-                    row = _attempt_row(attempt)
-                    if files and attempt.program is not None:
-                        row["files"] = dict(opened.program(run, attempt.selected.step).files)
-                    stream.write(as_json(row) + "\n")
-    finally:
-        if out is not None:
-            stream.close()
 
 
 @contextmanager
@@ -261,43 +243,51 @@ def _barren_data(store: Store, info: RunInfo, step: int) -> dict[str, object]:
     if not found:
         raise NotFound(f"Run {info.id!r} has no finished attempt {step}.")
     lessons = [{"kind": str(lesson.kind), "text": lesson.text} for lesson in found[0].lessons]
-    return {"run": info.id, **_attempt_row(found[0]), "lessons": lessons, "calls": _calls(store, info, step)}
+    return {"run": info.id, **attempt_row(found[0]), "lessons": lessons, "calls": _calls(store, info, step)}
 
 
 def _calls(store: Store, info: RunInfo, step: int) -> list[dict[str, object]]:
     """Return what an attempt asked models, what became of each call, and what it cost."""
-    calls = []
-    told = store.calls(info.id, step)
-    for request, completion in store.requests(info.id, step):
-        key = request_hash(request)
-        states = [
-            {"at": at, "state": str(one.state), "model": one.model, "detail": one.detail, "cost_usd": one.cost_usd}
-            for at, one in told
-            if one.request_hash == key
-        ]
-        call: dict[str, object] = {
-            "model": request.model,
-            "prompt": [{"role": message.role, "content": message.content} for message in request.messages],
-            "answer": None,
-            "cost_usd": None,
-            "states": states,
-        }
-        if completion is not None:
-            call |= {
-                "answer": completion.text,
-                "answered_by": completion.model,
-                "fault": completion.fault,
-                "finish_reason": completion.finish_reason,
-                "prompt_tokens": completion.prompt_tokens,
-                "completion_tokens": completion.completion_tokens,
-                "cost_usd": completion.cost_usd,
-                "seconds": completion.seconds,
-            }
-        calls.append(call)
-    return calls
+    calls: dict[str, dict[str, Any]] = {}
+    for entry in store.entries(info.id, range(step, step + 1)):
+        match entry.record:
+            case Prompted(_, key, request):
+                calls[key] = _asked(request)
+            case Called() as told:
+                state = {
+                    "state": str(told.state),
+                    "model": told.model,
+                    "detail": told.detail,
+                    "cost_usd": told.cost_usd,
+                }
+                calls[told.request_hash]["states"].append({"at": entry.at, **state})
+            case Completed(_, key, completion):
+                calls[key] |= _answered(completion)
+    pruned = Pruned.of(event for _, event in store.events(info.id)) if calls else Pruned()
+    lost = [str(what) for what in (Prunable.PROMPTS, Prunable.ANSWERS) if pruned.has(what, step)]
+    return [{**call, "pruned": lost} if lost else call for call in calls.values()]
 
 
-def _attempt_row(attempt: Attempt) -> dict[str, object]:
+def _asked(request: Request) -> dict[str, Any]:
+    prompt = [{"role": message.role, "content": message.content} for message in request.messages]
+    return {"model": request.model, "prompt": prompt, "answer": None, "cost_usd": None, "states": []}
+
+
+def _answered(completion: Completion) -> dict[str, Any]:
+    return {
+        "answer": completion.text,
+        "answered_by": completion.model,
+        "fault": completion.fault,
+        "finish_reason": completion.finish_reason,
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion.completion_tokens,
+        "cost_usd": completion.cost_usd,
+        "seconds": completion.seconds,
+    }
+
+
+def attempt_row(attempt: Attempt) -> dict[str, object]:
+    """Return a finished attempt as data, without files."""
     selected, finished, program, evaluation = attempt.selected, attempt.finished, attempt.program, attempt.evaluation
     return {
         "sequence": finished.sequence,
@@ -319,16 +309,6 @@ def _attempt_row(attempt: Attempt) -> dict[str, object]:
         "calls": attempt.usage.calls,
         "tokens": attempt.usage.tokens,
     }
-
-
-def _write_csv(store: Store, run: str, stream: TextIO) -> None:
-    rows = [_attempt_row(attempt) for attempt in store.history(run)]
-    metrics = sorted({name for row in rows for name in _mapping(row["metrics"])})
-    plain = [name for name in rows[0] if name not in ("metrics", "made_by", "inspirations")] if rows else []
-    writer = csv.DictWriter(stream, [*plain, *metrics], extrasaction="ignore")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({**row, **_mapping(row["metrics"])})
 
 
 def _print_run(data: Mapping[str, Any]) -> None:

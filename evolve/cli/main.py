@@ -26,16 +26,19 @@ _COMMANDS = {
     "runs": ("evolve.cli.looking", "List the runs of a store."),
     "show": ("evolve.cli.looking", "Show a run, or one of its programs."),
     "best": ("evolve.cli.looking", "Print or write a run's best program."),
-    "export": ("evolve.cli.looking", "Write every attempt of a run as JSON lines or CSV."),
+    "export": ("evolve.cli.sharing", "Write everything on record of a run as JSON lines, CSV or Parquet."),
+    "bundle": ("evolve.cli.sharing", "Write a run with its problem to one file, for others."),
+    "open": ("evolve.cli.sharing", "Take the run of a bundle into a store, or check the bundle."),
     "report": ("evolve.cli.reporting", "Write a run as one HTML file to send to somebody."),
-    "store": ("evolve.cli.storing", "Copy runs between stores."),
+    "store": ("evolve.cli.storing", "Copy and import runs, give up what takes room, say what takes it."),
     "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
+    "worker": ("evolve.cli.working", "Judge programs for a run on another machine."),
     "image": ("evolve.cli.images", "Build and list the container images of sandbox=docker."),
     "bench": ("evolve.cli.benching", "Measure the machinery."),
 }
 
 
-_FUNCTIONS = {"eval": "eval_", "fork": "fork_"}
+_FUNCTIONS = {"eval": "eval_", "fork": "fork_", "open": "open_"}
 
 
 class _Lazy(click.Group):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from evolve import wiring
 from evolve.bench import variants
+from evolve.bundles.trust import refuse_to_work_on, settings_of
 from evolve.cli import detaching
 from evolve.cli.options import (
     agreement_data,
@@ -33,12 +34,14 @@ from evolve.controller.exhibits import Exhibits
 from evolve.controller.fork import fork
 from evolve.controller.loop import Loop
 from evolve.controller.replay import Difference, Replay
+from evolve.controller.retention import in_words
 from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
 from evolve.domain.problem import Problem
 from evolve.domain.program import Program
 from evolve.errors import ConfigurationError, LeaseLost, StoreError
-from evolve.interfaces import RunInfo
+from evolve.interfaces import Prunable, RunInfo
 from evolve.store.memory import MemoryStore
+from evolve.store.pruning import steps_in_words
 from evolve.terminal import RunView, closing_page, expected
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -97,8 +100,9 @@ def run(
 def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_: bool) -> None:
     """Go on with RUN. Its budget and sandbox may be changed: evolve resume RUN budget.wall_s=600 sandbox=process"""
     info = wiring.find_run(store, run)
+    refuse_to_work_on(info)
     wiring.problem_of(info)
-    config = wiring.for_resume({**info.config, "store": wiring.store_config(store)}, overrides)
+    config = wiring.for_resume({**settings_of(info), "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
     _refuse_changed_judge(parts, info)
     if wiring.is_detached(config):
@@ -116,8 +120,9 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
 def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: bool, json_: bool) -> None:
     """Begin a new run with the first attempts of RUN: evolve fork RUN --at 250 search=greedy budget.evaluations=500"""
     source = wiring.find_run(store, run)
+    refuse_to_work_on(source)
     wiring.problem_of(source)
-    config = wiring.for_fork({**source.config, "store": wiring.store_config(store)}, overrides)
+    config = wiring.for_fork({**settings_of(source), "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
     _refuse_changed_judge(parts, source)
     info = wiring.new_run(config, parts)
@@ -137,15 +142,26 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
 def replay(run: str, store: str, json_: bool) -> None:
     """Do RUN again from its record, offline, and report the first difference."""
     info = wiring.find_run(store, run)
-    difference = first_difference(store, info)
-    _print_replay(info, difference, json_)
-    sys.exit(0 if difference is None else 1)
+    found = replayed(store, info)
+    _print_replay(info, found, json_)
+    sys.exit(0 if found.difference is None else 1)
 
 
-def first_difference(store: str, info: RunInfo) -> Difference | None:
-    """Do a run again from its record; return the first difference. Raises ProblemError without its problem."""
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What doing a run again found: the first difference, and the attempts of which too much was pruned."""
+
+    difference: Difference | None
+    untold: Mapping[Prunable, Sequence[int]]
+
+
+def replayed(store: str, info: RunInfo) -> Replayed:
+    """Do a run again from its record.
+
+    Raises ProblemError without its problem, ConfigurationError for a run of others that cannot be made here.
+    """
     wiring.problem_of(info)
-    parts = wiring.build({**info.config, "store": wiring.store_config(store)})
+    parts = wiring.build({**settings_of(info), "store": wiring.store_config(store)})
     opened = parts.open_store()
     try:
         again = Replay(
@@ -155,16 +171,22 @@ def first_difference(store: str, info: RunInfo) -> Difference | None:
             model=parts.model,
             novelty=parts.novelty,
         )
-        return asyncio.run(again.first_difference())
+        return Replayed(asyncio.run(again.first_difference()), again.untold)
     finally:
         opened.close()
 
 
-def _print_replay(info: RunInfo, difference: Difference | None, json_: bool) -> None:
+def _print_replay(info: RunInfo, again: Replayed, json_: bool) -> None:
+    difference, untold = again.difference, again.untold
     if json_:
         found = asdict(difference) if difference is not None else None
-        click.echo(as_json({"run": info.id, "attempts": info.proposals, "identical": not found, "difference": found}))
-    elif difference is None:
+        told = {"run": info.id, "attempts": info.proposals, "identical": not found, "difference": found}
+        pruned = {str(what): steps_in_words(steps) for what, steps in untold.items()}
+        click.echo(as_json({**told, "pruned": pruned} if pruned else told))
+        return
+    for what, steps in untold.items():
+        click.echo(f"{what} of steps {in_words(steps)} were pruned: what was proposed is taken from the record.")
+    if difference is None:
         click.echo(f"{info.id}: all {info.proposals} attempts replay identically.")
     else:
         click.echo(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from evolve.cli.copying import copy_
+from evolve.cli.keeping import import_, prune, size
 
 
 @click.group()
 def store() -> None:
-    """Copy runs between stores."""
+    """Copy and import runs, give up what takes room, say what takes it."""
 
 
-for command in (copy_,):
+for command in (copy_, import_, prune, size):
     store.add_command(command)

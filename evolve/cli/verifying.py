@@ -12,9 +12,10 @@ import click
 from evolve import wiring
 from evolve.cli.looking import opened_store
 from evolve.cli.options import as_json, json_option, say, store_option
-from evolve.cli.running import first_difference
+from evolve.cli.running import replayed
+from evolve.controller.retention import in_words
 from evolve.errors import ConfigurationError, ProblemError
-from evolve.interfaces import RunInfo
+from evolve.interfaces import PRUNED, RunInfo
 from evolve.store.checker import Checker
 from evolve.store.findings import Finding, Rule
 
@@ -49,9 +50,9 @@ def verify(run: str | None, every: bool, replay: bool, store: str, json_: bool) 
     clean = True
     with closing(Checker(store)) as checker:
         for info in infos:
-            verified = _verified(checker, store, info, replay)
-            clean = clean and not verified.findings
-            click.echo(as_json(asdict(verified))) if json_ else _print(verified)
+            found = verified(checker, store, info, replay)
+            clean = clean and not found.findings
+            click.echo(as_json(asdict(found))) if json_ else _print(found)
     sys.exit(0 if clean else 1)
 
 
@@ -60,18 +61,38 @@ def _runs(store: str) -> Sequence[RunInfo]:
         return opened.runs()
 
 
-def _verified(checker: Checker, store: str, info: RunInfo, replay: bool) -> Verified:
+def verified(checker: Checker, store: str, info: RunInfo, replay: bool) -> Verified:
+    """Look at a run; ``info`` is what the store said of it. Raises StoreError."""
     findings = checker.check(info)
-    if not replay or any(finding.what is not Rule.TOTALS for finding in findings):
-        return Verified(info.id, info.proposals, findings, "" if not replay else "the record is not whole")
+    if _is_at_work(store, info):  # its totals were read at another moment than its rows
+        findings = [finding for finding in findings if finding.what is not Rule.TOTALS]
+    obstacle = _obstacle(store, info, findings) if replay else ""
+    if not replay or obstacle:
+        return Verified(info.id, info.proposals, findings, obstacle)
     try:
-        difference = first_difference(store, info)
-    except ProblemError as error:
+        again = replayed(store, info)
+    except (ProblemError, ConfigurationError) as error:
         return Verified(info.id, info.proposals, findings, str(error))
+    difference = again.difference
     if difference is not None:
         where = f"step {difference.step}, {difference.what}"
         findings = [*findings, Finding(Rule.REPLAY, where, difference.recorded, difference.replayed)]
-    return Verified(info.id, info.proposals, findings)
+    pruned = "; ".join(f"{what} of steps {in_words(steps)} were pruned" for what, steps in again.untold.items())
+    return Verified(info.id, info.proposals, findings, pruned)
+
+
+def _is_at_work(store: str, info: RunInfo) -> bool:
+    with opened_store(store) as opened:
+        return opened.holder(info.id) is not None
+
+
+def _obstacle(store: str, info: RunInfo, findings: Sequence[Finding]) -> str:
+    """Return why a run cannot be done again from its record, if so."""
+    if any(finding.what not in (Rule.TOTALS, Rule.COUNTS) for finding in findings):
+        return "the record is not whole"
+    with opened_store(store) as opened:
+        pruned = any(event.kind == PRUNED for _, event in opened.events(info.id))
+    return "prompts, answers or artifacts were pruned" if pruned else ""
 
 
 def _print(verified: Verified) -> None:

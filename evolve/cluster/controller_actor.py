@@ -7,6 +7,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -95,15 +96,14 @@ class Controller:
         try:
             seen = asyncio.run_coroutine_threadsafe(self._look(), self._events)
             return seen.result(timeout=_LOOK_EVERY_S)
-        except (TimeoutError, RuntimeError):  # busy, or it has ended meanwhile
+        except (TimeoutError, CancelledError, RuntimeError):  # busy, or it has ended meanwhile
             return self._last
 
     async def _look(self) -> Snapshot:
         """Look at the loop where nothing else happens to it."""
         if self._loop is not None and not self._last.ended:
-            self._last = Snapshot(
-                copy.deepcopy(self._loop.progress), self._loop.in_flight(), begun=True, away=self._loop.away
-            )
+            loop = self._loop
+            self._last = Snapshot(copy.deepcopy(loop.progress), loop.in_flight(), begun=True, away=loop.away)
         return self._last
 
     def _work(self) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from evolve.cluster.placement import Berth
 from evolve.domain.evaluation import Outcome
 from evolve.domain.resources import Resources
 from evolve.interfaces import Job, Verdict
+
+_AHEAD_S: Final = 0.25
+"""What ends within this time may be replaced before it ends: a message takes less, and nobody minds waiting so long."""
+_SHORTEST_S: Final = 0.001
+_MEMORY: Final = 0.05  # share of the last judgement in the mean duration
 
 
 @dataclass(eq=False, slots=True)
@@ -50,12 +57,20 @@ class Hand:
 
     @property
     def free(self) -> int:
-        """How many more jobs it takes."""
+        """How many more jobs it can begin; below 0, how many wait there."""
         return self.berth.slots - len(self.jobs) if self.node else 0
+
+    @property
+    def busy(self) -> int:
+        """How many jobs it works on."""
+        return min(self.berth.slots, len(self.jobs))
 
 
 class Pool:
     """First come, first served; the idlest worker is next.
+
+    When all are busy, workers get as many jobs ahead as they will end while a message travels: some where
+    judging takes a second, none where it takes an hour and a job had better wait for whoever is free first.
 
     Args:
         claim: what each of its jobs occupies.
@@ -65,6 +80,7 @@ class Pool:
         self.claim = claim
         self.hands: list[Hand] = []
         self._waiting: deque[Ticket] = deque()
+        self._mean_s = math.inf
 
     def take(self, ticket: Ticket) -> None:
         """Have a job done."""
@@ -92,8 +108,18 @@ class Pool:
 
     def _next_hand(self, ticket: Ticket) -> Hand | None:
         """Return the idlest worker, of those on nodes where the job has not failed if there are some."""
-        free = [hand for hand in self.hands if hand.free > 0]
-        return max(free, key=lambda hand: (hand.node not in ticket.failed_on, hand.free), default=None)
+        free = [hand for hand in self.hands if hand.free > -self._ahead(hand)]
+        return max(free, key=lambda h: (h.free > 0, h.node not in ticket.failed_on, h.free), default=None)
+
+    def _ahead(self, hand: Hand) -> int:
+        """Return how many jobs may wait at a worker."""
+        slots = hand.berth.slots if hand.node else 0
+        return min(slots, int(slots * _AHEAD_S / max(_SHORTEST_S, self._mean_s)))
+
+    def learn(self, seconds: float) -> None:
+        """Take in how long a job took."""
+        known = math.isfinite(self._mean_s)
+        self._mean_s = (1 - _MEMORY) * self._mean_s + _MEMORY * seconds if known else seconds
 
     def lose(self, hand: Hand, most_losses: int, why: str) -> None:
         """Give the jobs of a worker that is gone to others; one that lost too many ends as our fault."""

@@ -7,14 +7,13 @@ import socket
 from collections.abc import Sequence
 from typing import Any, Final
 
-from evolve.cluster.ray_link import NAMESPACE, connect, lacks_package, table_of_nodes  # isort: skip - before ray
+from evolve.cluster.ray_link import NAMESPACE, connect, table_of_nodes  # isort: skip - before ray
 
 import ray
 from ray.exceptions import RayError
 
 from evolve.cluster.controller_actor import Assignment, Controller, Snapshot
 from evolve.cluster.placement import Node
-from evolve.cluster.shipped_code import staged_package
 from evolve.controller.budget import InFlight
 from evolve.controller.loop import Progress
 from evolve.errors import ConfigurationError, EvolveError, NotFound, SandboxUnavailable
@@ -38,12 +37,11 @@ def _end_this_actor() -> None:
     ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
 
 
-def check_store(url: str, address: str) -> None:
+def check_store(url: str) -> None:
     """Raise ConfigurationError if a controller on the cluster could not reach the store wherever it is restarted.
 
     Only controllers touch the store; workers never do.
     """
-    connect(address)
     elsewhere = sorted({node.name for node in table_of_nodes()} - {socket.gethostname()})
     if url.startswith("sqlite") and elsewhere:
         raise ConfigurationError(
@@ -53,9 +51,8 @@ def check_store(url: str, address: str) -> None:
         )
 
 
-def start_controller(assignment: Assignment, parcel_data: bytes, address: str, ship_code: bool | None) -> None:
+def start_controller(assignment: Assignment, parcel_data: bytes) -> None:
     """Start the controller of a run. Raises ConfigurationError if the run has one already."""
-    connect(address)
     options: dict[str, Any] = {
         "name": assignment.info.id,
         "namespace": NAMESPACE,
@@ -63,8 +60,6 @@ def start_controller(assignment: Assignment, parcel_data: bytes, address: str, s
         "max_restarts": -1,
         "num_cpus": 0,
     }
-    if ship_code or (ship_code is None and lacks_package()):
-        options["runtime_env"] = {"working_dir": str(staged_package())}
     try:
         ray.remote(ControllerActor).options(**options).remote(assignment, parcel_data)
     except ValueError as error:
@@ -84,11 +79,6 @@ class Attached:
         self._run = run
         self._seen = Snapshot(Progress(), InFlight())
         self._handle = _find(run)
-
-    @property
-    def away(self) -> str:
-        """Why its store is away, in words; empty while it is not."""
-        return self._seen.away
 
     @property
     def progress(self) -> Progress:

@@ -110,7 +110,7 @@ class RayExecutor:
     @property
     def busy(self) -> int:
         """Programs being judged now."""
-        return sum(len(hand.jobs) for hand in self._hands())
+        return sum(hand.busy for hand in self._hands())
 
     def where(self) -> list[str]:
         """Return the node of each worker that is ready."""
@@ -319,6 +319,7 @@ class RayExecutor:
             ticket.bounds = None
             pool.take_back(ticket)
         else:
+            pool.learn(verdict.seconds)
             ticket.end(verdict)
 
 

@@ -45,10 +45,11 @@ class WorkerLost(SandboxUnavailable):
     """A worker, its process or its node is gone, or it cannot judge where it is."""
 
 
-def connect(address: str) -> bool:
+def connect(address: str, ship_code: bool | None = False) -> bool:
     """Connect this process to a cluster, unless it is connected; return whether that was needed.
 
-    Raises SandboxUnavailable that says how a cluster is started.
+    ``ship_code``: send this package to the nodes; None if they lack it. Raises SandboxUnavailable that says how
+    a cluster is started, and ConfigurationError if its nodes have another version of this package.
     """
     if ray.is_initialized():
         return False
@@ -56,6 +57,15 @@ def connect(address: str) -> bool:
     if unreachable:
         raise SandboxUnavailable(unreachable)
     logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of signals that are not its own here
+    _init(address, ship=bool(ship_code))
+    if ship_code is None and lacks_package():
+        disconnect()
+        _init(address, ship=True)
+    return True
+
+
+def _init(address: str, *, ship: bool) -> None:
+    staged = staged_package() if ship else None
     try:
         ray.init(
             address=address,
@@ -63,10 +73,13 @@ def connect(address: str) -> bool:
             log_to_driver=False,
             configure_logging=False,
             include_dashboard=False if address == LOCAL else None,
+            runtime_env={"working_dir": str(staged)} if staged is not None else None,
         )
     except (ConnectionError, ValueError, RuntimeError, RayError, ImportError) as error:
         raise SandboxUnavailable(_no_cluster(address, error)) from error
-    return True
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)
 
 
 def _unreachable(address: str) -> str:
@@ -84,7 +97,8 @@ def _unreachable(address: str) -> str:
 def _no_cluster(address: str, error: Exception) -> str:
     return (
         f"No Ray cluster can be reached at executor.address={address}: {error}. Start one with "
-        "`ray start --head`, give its address (HOST:PORT or ray://HOST:10001), or use executor.address=local."
+        "`ray start --head`, give its address (HOST:PORT or ray://HOST:10001), or use executor.address=local. One that "
+        "asks for a token wants RAY_AUTH_MODE=token here, and the token in ~/.ray/auth_token."
     )
 
 
@@ -102,10 +116,8 @@ class ClusterLink:
     """
 
     def __init__(self, address: str, ship_code: bool | None) -> None:
-        self._mine = connect(address)
+        self._mine = connect(address, ship_code)
         self._parcel: Any = None
-        # Ray reads the folder for every worker that is hired, and sends it once for each content.
-        self._staged = staged_package() if ship_code or (ship_code is None and lacks_package()) else None
 
     def nodes(self) -> list[Node]:
         """Return the machines that are part of the cluster now."""
@@ -116,16 +128,12 @@ class ClusterLink:
         if self._parcel is None:
             self._parcel = ray.put(parcel_data)  # once: nodes fetch it from each other
         options = _options(berth)
-        if self._staged is not None:
-            options["runtime_env"] = {"working_dir": str(self._staged)}
         actor = ray.remote(WorkerActor).options(**options)
         return RemoteWorker(actor.remote(orders, self._parcel, berth.slots))
 
     def close(self) -> None:
         """Let go of the cluster."""
         self._parcel = None
-        if self._staged is not None:
-            shutil.rmtree(self._staged, ignore_errors=True)
         if self._mine:
             disconnect()
 
@@ -177,13 +185,20 @@ class WorkerActor(Worker):
 
 
 async def _answer(reference: Any) -> bytes:
+    # Who stops waiting must not cancel the future: Ray's client may still want to set it, in a thread of its own.
+    asking = asyncio.ensure_future(_asked(reference))
+    asking.add_done_callback(lambda task: task.cancelled() or task.exception())
     try:
-        answer = await reference
+        answer = await asyncio.shield(asking)
     except RayError as error:
         raise WorkerLost(_in_words(error)) from error
     if not isinstance(answer, bytes):
         raise WorkerLost(f"A worker answered with {type(answer).__name__}, expected bytes.")
     return answer
+
+
+async def _asked(reference: Any) -> object:
+    return await reference
 
 
 def _in_words(error: RayError) -> str:

@@ -95,10 +95,10 @@ class Attempts:
             self._slots.release()
         self._propose_width = max(self._propose_width, propose_width)
 
-    def know(self, step: int, fingerprint: str, mark: object) -> None:
-        """Remember a program that is on record; ``mark`` is that of its detail."""
+    def know(self, step: int, fingerprint: str, detail: Mapping[str, object]) -> None:
+        """Remember a program that is on record, with its mark if its detail has one."""
         self._known[fingerprint] = step
-        remembered = Mark.decoded(mark)
+        remembered = Mark.decoded(detail.get(MARK)) if self._novelty is not None else None
         if remembered is not None and self._novelty is not None:
             self._novelty.add(step, remembered)
 
@@ -119,7 +119,7 @@ class Attempts:
             return self._repeat(selected, item.evaluations)
         if item.program is None:
             return self._work(selected, self._prepare(selected, on_record), self._best())
-        self.know(selected.step, item.program.fingerprint, item.program.detail.get(MARK))
+        self.know(selected.step, item.program.fingerprint, item.program.detail)
         self._recorded(selected, on_record)
         return self._judge(selected, item.program, self._best(), item.evaluations)
 
@@ -178,7 +178,7 @@ class Attempts:
         marked = {MARK: mark.encoded()} if mark is not None else {}
         detail = {"operator": selected.operator, **draft.detail, **marked}
         program = Program(selected.step, draft.files, parents, detail)
-        self.know(selected.step, program.fingerprint, detail.get(MARK))
+        self.know(selected.step, program.fingerprint, detail)
         await self._journal.write(Applied(program))
         return await self._judge(selected, program, best)
 

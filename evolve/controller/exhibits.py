@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import SEALED, Problem
@@ -31,7 +31,8 @@ def scored(
 ) -> Scored:
     """Return what the search learns of an attempt: REJECTED without an evaluation, numbers only when VALID."""
     outcome = evaluation.outcome if evaluation is not None else Outcome.REJECTED
-    known = Scored(
+    known = partial(
+        Scored,
         step=step,
         island=island,
         parents=program.parents if program is not None else (),
@@ -43,20 +44,17 @@ def scored(
         lessons=lessons,
         rescored=rescored,
     )
-    return _with_numbers(known, problem, evaluation) if evaluation is not None and known.valid else known
-
-
-def _with_numbers(known: Scored, problem: Problem, evaluation: Evaluation) -> Scored:
+    if evaluation is None or outcome is not Outcome.VALID:
+        return known()
     metrics, lead = evaluation.metrics, problem.objectives[0]
     gains = problem.vector(metrics)
-    return replace(
-        known,
+    return known(
         gains=gains,
         features=tuple([metrics[feature.name] for feature in problem.features]),
         per_instance={name: lead.gain(value) for name, value in evaluation.per_instance.items()},
         violation=problem.violation(metrics),
         shape=problem.shape(metrics),
-        reference=problem.reference(gains) if known.step == SEED_STEP else (),
+        reference=problem.reference(gains) if step == SEED_STEP else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -9,11 +10,10 @@ from itertools import takewhile
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.orders import follow_again
 from evolve.controller.steering import Taken, interleaved, taken_orders
-from evolve.domain.proposal import Applied, Attempt, Completed, Evaluated, Event, Finished, Learned, Prompted, Record
-from evolve.domain.steering import Inject
+from evolve.domain.proposal import Attempt, Called, Event, Finished, Record
+from evolve.domain.steering import Inject, Posted
 from evolve.errors import ConfigurationError
 from evolve.interfaces import RunInfo, Store
-from evolve.llm.requests import request_hash
 
 FORKED = "forked"
 _LEASE_S = 60.0
@@ -39,10 +39,12 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
         raise ConfigurationError(f"--at {count}: expected 1 to {known}, the attempts that {source!r} has finished.")
     orders = [item for item in taken_orders(e for _, e in store.events(source)) if item.told <= count]
     kept, again = _divided([item for item in orders if not item.refused], _steps(store, source, count))
-    store.create_run(info)
+    store.create_run(replace(info, provenance={**info.provenance, FORKED: {"run": source, "attempts": count}}))
     lease = store.acquire(info.id, holder, _LEASE_S)
     try:
         store.append(lease, [Event(FORKED, {"run": source, "attempts": count})])
+        for waiting in again:
+            store.order(info.id, waiting.order)
         for item in interleaved(_first(store, source, count), kept):
             if isinstance(item, Taken):
                 follow_again(decisions, item, store.history(source))
@@ -50,10 +52,19 @@ def fork(store: Store, source: str, count: int, info: RunInfo, decisions: Decisi
             else:
                 store.append(lease, list(_records(store, source, item, decisions)))
             store.renew(lease, _LEASE_S, 0.0, "running")
-        for item in again:
-            store.order(info.id, item.order)
     finally:
         store.release(lease, 0.0, "paused")
+
+
+def check_whole_fork(info: RunInfo) -> None:
+    """Raise ConfigurationError for a fork that was cut off before all was taken over: it is not what was asked for."""
+    origin = info.provenance.get(FORKED)
+    if isinstance(origin, Mapping) and info.proposals < _count(origin):
+        source, wanted = origin["run"], _count(origin)
+        raise ConfigurationError(
+            f"Run {info.id!r} was to begin with {wanted} attempts of {source!r}, but forking it was cut off after "
+            f"{info.proposals}. Fork again, under another name: `evolve fork {source} --at {wanted} run=NAME`."
+        )
 
 
 def forked_attempts(store: Store, run: str) -> int:
@@ -87,19 +98,15 @@ def _count(data: Mapping[str, object]) -> int:
 def _records(store: Store, source: str, attempt: Attempt, decisions: Decisions) -> Iterator[Record]:
     """Yield what is on record of an attempt, in the order in which it came about."""
     step, finished = attempt.selected.step, attempt.finished
-    yield attempt.selected
-    for request, completion in store.requests(source, step):
-        key = request_hash(request)
-        yield Prompted(step, key, request)
-        told = [called for _, called in store.calls(source, step) if called.request_hash == key]
-        # Numbered anew: what was told under several leases comes under one here.
-        yield from (replace(called, number=number) for number, called in enumerate(told))
-        if completion is not None:
-            yield Completed(step, key, completion)
-    if attempt.lessons:
-        yield Learned(step, attempt.lessons)
-    if attempt.program is not None:
-        yield Applied(store.program(source, step))
-    yield from (Evaluated(step, evaluation) for evaluation in store.evaluations(source, step))
+    told: Counter[str] = Counter()
+    for entry in store.entries(source, range(step, step + 1)):
+        match entry.record:
+            case Called() as called:  # numbered anew: what was told under several leases comes under one here
+                yield replace(called, number=told[called.request_hash])
+                told[called.request_hash] += 1
+            case Finished() | Posted():
+                pass
+            case record:
+                yield record
     _, placement, cell = decisions.tell(Ended.on_record(attempt))
     yield Finished(step, finished.sequence, finished.outcome, finished.cause, finished.detail, placement, cell)

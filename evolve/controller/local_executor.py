@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from evolve.arguments import at_least
 from evolve.domain.evaluation import Outcome
@@ -71,8 +70,13 @@ class LocalExecutor:
         """Judge on the next free sandbox; see :class:`evolve.interfaces.Executor`."""
         self._jobs += 1
         number = self._jobs
+
+        def watch(metrics: Mapping[str, float]) -> None:
+            self._interim[number] = metrics
+            job.watch(metrics)
+
         try:
-            return await self._judged(replace(job, watch=partial(self._interim.__setitem__, number)))
+            return await self._judged(replace(job, watch=watch))
         finally:
             self._interim.pop(number, None)
 

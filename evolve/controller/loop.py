@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evolve.controller.attempt import MARK, MODEL_ERROR, Attempts, OnRecord
+from evolve.controller.attempt import MODEL_ERROR, Attempts, OnRecord
 from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.estimate import Estimate
@@ -153,7 +153,7 @@ class Loop:
         for past in history:
             self._catch_up(waiting, orders)
             if past.program is not None:
-                self._attempts.know(past.selected.step, past.fingerprint, past.program.detail.get(MARK))
+                self._attempts.know(past.selected.step, past.fingerprint, past.program.detail)
             self._tell(Ended.on_record(past))
             self._next_step = max(self._next_step, past.selected.step + 1)
         self._catch_up(waiting, orders)

@@ -7,20 +7,21 @@ answers of models and judges; the first that differs from the record is reported
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evolve.controller.attempt import MARK, MODEL_ERROR, asked_model
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.fork import forked_attempts
 from evolve.controller.orders import follow_again
+from evolve.controller.retention import Pruned
 from evolve.controller.stand_in import StandIn
 from evolve.controller.steering import Taken, taken_orders
 from evolve.domain.causes import Cause
 from evolve.domain.program import SEED_STEP, fingerprint
 from evolve.domain.proposal import REPEATS, Attempt, Completion, Request, Selected
 from evolve.errors import ModelError, ProposalRejected
-from evolve.interfaces import Draft, LanguageModel, Report, Store, tell_nobody
+from evolve.interfaces import Draft, LanguageModel, Prunable, Report, Store, tell_nobody
 from evolve.llm.requests import request_hash
 from evolve.mutation.novelty import Mark, Novelty
 
@@ -38,16 +39,16 @@ class Difference:
 class _OnRecord(StandIn):
     """Answers from the record and from nothing else."""
 
-    def __init__(self, model: LanguageModel, paid: Mapping[str, Completion]) -> None:
+    def __init__(self, model: LanguageModel, find: Callable[[str], Completion | None]) -> None:
         super().__init__(model)
-        self._paid = paid
+        self._find = find
 
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Return the recorded answer. Raises ModelError when this was never answered."""
-        key = request_hash(request)
-        if key not in self._paid:
+        answer = self._find(request_hash(request))
+        if answer is None:
             raise ModelError("no recorded answer to this prompt")
-        return self._paid[key]
+        return answer
 
 
 class Replay:
@@ -58,6 +59,9 @@ class Replay:
         decisions: freshly built from the run's configuration.
         model: the same; never asked.
         novelty: the same.
+
+    Attributes:
+        untold: attempts whose proposals were taken from the record, as what they were made from was pruned.
     """
 
     def __init__(
@@ -69,12 +73,16 @@ class Replay:
         self._novelty = novelty
         self._fingerprints: set[str] = set()
         self._orders: deque[Taken] = deque()
+        self._pruned = Pruned()
+        self.untold: dict[Prunable, list[int]] = {}
 
     async def first_difference(self) -> Difference | None:
         """Do it all again; return the first difference, or None when the history is identical."""
         told = list(self._store.history(self._run))
         taken_over = forked_attempts(self._store, self._run)
-        orders = taken_orders(event for _, event in self._store.events(self._run))
+        events = [event for _, event in self._store.events(self._run)]
+        self._pruned = Pruned.of(events)
+        orders = taken_orders(events)
         self._orders = deque(item for item in orders if not item.refused)
         self._remember(told)
         for attempt in sorted(told, key=lambda a: a.selected.step):
@@ -83,7 +91,7 @@ class Replay:
                 continue
             difference = self._tell_until(told, attempt.selected.finished_before, attempt.selected.step)
             if difference is None:
-                difference = self._ask(attempt) or await self._propose(attempt)
+                difference = self._ask(attempt) or await self._proposed(attempt)
             if difference is not None:
                 return difference
         return self._tell_until(told, len(told), len(told))
@@ -120,6 +128,24 @@ class Replay:
             return Difference(selected.step, "selection", str(attempt.selected), str(selected))
         return None
 
+    async def _proposed(self, attempt: Attempt) -> Difference | None:
+        """Propose again, as far as the record still holds what that takes."""
+        step = attempt.selected.step
+        if attempt.usage.calls and self._pruned.has(Prunable.ANSWERS, step):
+            self._note_untold(Prunable.ANSWERS, step)
+            return None
+        difference = await self._propose(attempt)
+        choice = attempt.selected.choice
+        shown = (choice.parent, *choice.inspirations)
+        lost = any(self._pruned.has(Prunable.ARTIFACTS, program) for program in shown)
+        if difference is not None and attempt.usage.calls and lost:
+            self._note_untold(Prunable.ARTIFACTS, step)
+            return None
+        return difference
+
+    def _note_untold(self, what: Prunable, step: int) -> None:
+        self.untold.setdefault(what, []).append(step)
+
     async def _propose(self, attempt: Attempt) -> Difference | None:
         selected, finished = attempt.selected, attempt.finished
         if selected.operator in REPEATS:
@@ -152,8 +178,7 @@ class Replay:
         model = asked_model(self._model, selected)
         if model is None:
             return None
-        calls = self._store.requests(self._run, selected.step)
-        return _OnRecord(model, {request_hash(request): answer for request, answer in calls if answer is not None})
+        return _OnRecord(model, lambda key: self._store.completion(self._run, selected.step, key))
 
     def _is_known(self, files: Mapping[str, str], operator: str) -> bool:
         if fingerprint(files) in self._fingerprints:

@@ -76,14 +76,19 @@ class Feature:
 
 def dominates(left: Sequence[float], right: Sequence[float]) -> bool:
     """Whether ``left`` is at least as good in every gain and better in one (higher is better)."""
-    return all(a >= b for a, b in zip(left, right, strict=True)) and any(
-        a > b for a, b in zip(left, right, strict=True)
-    )
+    ahead = False
+    for ours, theirs in zip(left, right, strict=True):  # not all() and any(): this is asked of every program
+        if ours < theirs:
+            return False
+        ahead = ahead or ours > theirs
+    return ahead
 
 
 def better(left: Sequence[float], right: Sequence[float]) -> bool:
     """Whether ``left`` wins a contest for one place: it dominates, or neither does and it leads in
     the first objective on which they differ (objectives are declared in order of importance)."""
+    if len(left) == len(right) == 1:
+        return left[0] > right[0]
     if dominates(left, right):
         return True
     return not dominates(right, left) and tuple(left) > tuple(right)

@@ -16,10 +16,11 @@ import hashlib
 import json
 import math
 import symtable
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatch
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,6 +36,7 @@ from evolve.errors import ProblemError, nearest
 SEALED = "sealed"
 _JUDGE_SUFFIXES_LEFT_OUT = {".pyc", ".md"}
 _LONGEST_NAME = 200
+_automatic: Callable[[Mapping[str, float]], tuple[float, ...]] = itemgetter(*AUTOMATIC)
 
 
 class Beside(StrEnum):
@@ -199,11 +201,11 @@ class Problem:
 
     def vector(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """Return one gain per objective, higher is better."""
-        return tuple(objective.gain(metrics[objective.name]) for objective in self.objectives)
+        return tuple([objective.gain(metrics[objective.name]) for objective in self.objectives])
 
     def violation(self, metrics: Mapping[str, float]) -> float:
         """Return by how much the constraints are broken: the sum of relative violations, 0 when all hold."""
-        return sum((c.violation(metrics[c.metric]) for c in self.constraints), 0.0)
+        return sum([c.violation(metrics[c.metric]) for c in self.constraints], 0.0)
 
     def reference(self, gains: Sequence[float]) -> tuple[float, ...]:
         """Return the gains that hypervolume is measured from; ``gains`` stands in where none is declared."""
@@ -214,7 +216,10 @@ class Problem:
 
     def shape(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """Return a program's shape from its metrics; ``()`` where the record does not hold it."""
-        return tuple([metrics[name] for name in AUTOMATIC]) if all(name in metrics for name in AUTOMATIC) else ()
+        try:
+            return _automatic(metrics)
+        except KeyError:
+            return ()
 
     def known_gain(self) -> float | None:
         """Return the best value from the literature of the first objective for these parameters, as a gain, or None."""

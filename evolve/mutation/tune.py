@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from evolve.interfaces import Context, Draft
 from evolve.mutation.constants import Literal, literals, rewritten
 from evolve.mutation.numbers import Number, write_number
 from evolve.mutation.python_analysis import AnalysisCache
+from evolve.mutation.tune_ledger import Ledger
 from evolve.mutation.tune_session import Axis, Origin, Sample, Session, Vector
 
 _SAMPLES = 8
@@ -61,7 +63,7 @@ class Tune:
         self._max_sessions = max_sessions
         self._units = Units(units)
         self._cache = analyses or AnalysisCache()
-        self._sessions: OrderedDict[int, Session] = OrderedDict()
+        self._sessions: OrderedDict[int, Ledger] = OrderedDict()
         self._unheard: Session | None = None
 
     async def propose(self, context: Context) -> Draft:
@@ -84,31 +86,30 @@ class Tune:
 
     def observe(self, scored: Scored, program: Program | None) -> None:
         """Tell the session of a tuned program how it went; failures count as worst."""
-        origin = None if program is None else Origin.of(program.detail)
-        if program is None or origin is None or scored.outcome is Outcome.INFRASTRUCTURE:
+        if program is None or scored.operator != self.name or scored.outcome is Outcome.INFRASTRUCTURE:
             return
-        sample = Sample.of(program.detail)
-        session = self._sessions.get(origin.session)
-        if session is None and sample.generation == 0:
-            session = Session(origin, self._step_size)
-            self._sessions[origin.session] = session
-        if session is None or session.origin != origin:
+        detail: Mapping[str, Any] = program.detail
+        key = detail["session"]
+        ledger = self._sessions.get(key)
+        if ledger is None and detail["generation"] == 0:
+            ledger = self._sessions[key] = Ledger(Origin.of(detail), self._step_size)
+        if ledger is None or not ledger.is_of(detail):
             return
-        session.tell(sample, -scored.gains[0] if scored.valid else np.inf)
-        self._sessions.move_to_end(origin.session)
+        ledger.note(detail, -scored.gains[0] if scored.valid else np.inf)
+        self._sessions.move_to_end(key)
         if len(self._sessions) > self._max_sessions:
             self._sessions.popitem(last=False)
 
     def _session(self, parent: Program, found: Sequence[Literal]) -> Session:
         """Return the session that made ``parent``, or the one that ``parent`` starts."""
-        made_by = Origin.of(parent.detail)
-        session = None if made_by is None else self._sessions.get(made_by.session)
-        if session is not None and session.origin == made_by and made_by.literals == len(found):
-            return session
+        made_by = Origin.of(parent.detail) if parent.detail.get("operator") == self.name else None
+        ledger = None if made_by is None else self._sessions.get(made_by.session)
+        if ledger is not None and ledger.origin == made_by and ledger.origin.literals == len(found):
+            return ledger.session()
         origin = self._origin(parent.step, found)
-        session = self._sessions.get(parent.step)
-        if session is not None and session.origin == origin:
-            return session
+        ledger = self._sessions.get(parent.step)
+        if ledger is not None and ledger.origin == origin:
+            return ledger.session()
         if self._unheard is None or self._unheard.origin != origin:
             self._unheard = Session(origin, self._step_size)
         return self._unheard

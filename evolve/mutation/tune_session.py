@@ -6,6 +6,7 @@ CMA-ES: Hansen, The CMA Evolution Strategy: A Tutorial, arXiv:1604.00772.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -107,10 +108,8 @@ class Origin:
         }
 
     @classmethod
-    def of(cls, detail: Mapping[str, object]) -> Origin | None:
-        """Read it from the detail of a program, or return None if the program was not tuned."""
-        if detail.get("operator") != "tune":
-            return None
+    def of(cls, detail: Mapping[str, object]) -> Origin:
+        """Read it from the detail of a tuned program."""
         known: Mapping[str, Any] = detail
         axes = tuple(Axis(value, whole) for value, whole in zip(known["start"], known["whole"], strict=True))
         return cls(known["session"], tuple(known["sites"]), known["literals"], axes)
@@ -126,12 +125,6 @@ class Sample:
     def detail(self) -> dict[str, object]:
         """Return it as JSON-able data."""
         return {"generation": self.generation, "x": list(self.coordinates)}
-
-    @classmethod
-    def of(cls, detail: Mapping[str, object]) -> Sample:
-        """Read it from the detail of a tuned program."""
-        known: Mapping[str, Any] = detail
-        return cls(known["generation"], tuple(float(x) for x in known["x"]))
 
 
 class Session:
@@ -150,7 +143,7 @@ class Session:
         self.generation = 0
         self._step_size = step_size
         self._results: list[tuple[Vector, float]] = []
-        self._history: list[tuple[Vector, float]] = []
+        self._history: deque[tuple[Vector, float]] = deque(maxlen=_HISTORY + 1)
         self._told = 0
         self._modelled: tuple[int, Vector | None] = (0, None)
         self._best = (math.inf, np.array([axis.encode(axis.start) for axis in origin.axes]))
@@ -208,7 +201,7 @@ class Session:
         if loss < self._best[0]:
             self._best = (loss, point)
         if math.isfinite(loss):
-            self._history = [*self._history[-_HISTORY:], (point, loss)]
+            self._history.append((point, loss))
         if self.generation - sample.generation > _LATENESS:
             return
         self._results.append((point, loss))

@@ -95,7 +95,10 @@ class UcbAllocation:
     def observe(self, island: int, improvement: float, scored: Scored) -> None:
         """Note improvement and cost; new results grow in weight instead of old ones shrinking."""
         self._weight /= self._decay
-        self._sums[:, island] += np.array([1.0, improvement, self._cost(scored)]) * self._weight
+        weight, sums = self._weight, self._sums
+        sums[0, island] += weight
+        sums[1, island] += improvement * weight
+        sums[2, island] += self._cost(scored) * weight
         self._cumulative = None
         self._since_settled += 1
         if self._since_settled >= _SETTLED or self._weight > 1e100:

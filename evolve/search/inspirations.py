@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -18,18 +18,31 @@ class Shown(NamedTuple):
     inspirations: tuple[int, ...]
 
 
+class Past(NamedTuple):
+    """What came before on an island, by steps.
+
+    Args:
+        records: the programs that were the best before, the latest first.
+        worse: returns the latest children of an elite that it dominates.
+        apart: returns, of the best and the records, those that neither dominate an elite nor are dominated by it:
+            none with one objective.
+    """
+
+    records: Sequence[int]
+    worse: Callable[[int], Sequence[int]]
+    apart: Callable[[int], Sequence[int]]
+
+
 class Showing(Protocol):
     """Draws what an operator is shown."""
 
-    def choose(
-        self, ranked: Sequence[int], cumulative: FloatArray, records: Sequence[int], rng: np.random.Generator
-    ) -> Shown:
+    def choose(self, ranked: Sequence[int], cumulative: FloatArray, past: Past, rng: np.random.Generator) -> Shown:
         """Return the steps of a parent and its inspirations.
 
         Args:
             ranked: steps of the elites, best first, all different, at least one.
             cumulative: running sums of their chances to be the parent.
-            records: steps of the programs that were the best before, the latest first.
+            past: what came before.
         """
 
     def beside(self, ranked: Sequence[int], parent: int, rng: np.random.Generator) -> Shown:
@@ -51,9 +64,7 @@ class Inspired:
         self._count = count
         self._top = top
 
-    def choose(
-        self, ranked: Sequence[int], cumulative: FloatArray, records: Sequence[int], rng: np.random.Generator
-    ) -> Shown:
+    def choose(self, ranked: Sequence[int], cumulative: FloatArray, past: Past, rng: np.random.Generator) -> Shown:
         """Return a parent and its inspirations."""
         place = drawn_place(cumulative, rng)
         return Shown(ranked[place], choose_inspirations(ranked, place, rng, count=self._count, top=self._top))
@@ -79,17 +90,47 @@ class Trajectory:
             raise ConfigurationError(f"showing.count must be at least 0, found {count}.")
         self._count = count
 
-    def choose(
-        self, ranked: Sequence[int], cumulative: FloatArray, records: Sequence[int], rng: np.random.Generator
-    ) -> Shown:
+    def choose(self, ranked: Sequence[int], cumulative: FloatArray, past: Past, rng: np.random.Generator) -> Shown:
         """Return a parent and its inspirations."""
         parent = ranked[drawn_place(cumulative, rng)]
-        others = [step for step in (ranked[0], *records) if step != parent]
+        others = [step for step in (ranked[0], *past.records) if step != parent]
         return Shown(parent, tuple(others[: self._count]))
 
     def beside(self, ranked: Sequence[int], parent: int, rng: np.random.Generator) -> Shown:
         """Return the best of the others for any parent."""
         return Shown(parent, tuple([step for step in ranked if step != parent][: self._count]))
+
+
+class Contrast:
+    """The parent by its chance; beside it nothing that dominates it: a mutator that sees it goes back there, and
+    then exploring other parents is in vain.
+
+    Beside the best stand the records before it, as in a Trajectory; beside other parents the best and the
+    records that stand for other trade-offs between objectives. Beside any parent stand children of it that fell
+    short, of which the opposite may help.
+
+    Args:
+        records: at most so many of the best and earlier records.
+        worse: children, drawn from the latest.
+    """
+
+    def __init__(self, *, records: int, worse: int) -> None:
+        for name, value in (("records", records), ("worse", worse)):
+            if value < 0:
+                raise ConfigurationError(f"showing.{name} must be at least 0, found {value}.")
+        self._records, self._worse = records, worse
+
+    def choose(self, ranked: Sequence[int], cumulative: FloatArray, past: Past, rng: np.random.Generator) -> Shown:
+        """Return a parent and its inspirations."""
+        parent = ranked[drawn_place(cumulative, rng)]
+        records = (past.records if parent == ranked[0] else past.apart(parent))[: self._records]
+        worse = past.worse(parent)
+        drawn = [worse[index] for index in _draw(len(worse), min(self._worse, len(worse)), rng)]
+        return Shown(parent, (*records, *(step for step in drawn if step not in records)))
+
+    def beside(self, ranked: Sequence[int], parent: int, rng: np.random.Generator) -> Shown:
+        """Return the parent alone."""
+        return Shown(parent, ())
 
 
 class BestShot:
@@ -107,9 +148,7 @@ class BestShot:
             raise ConfigurationError(f"showing.programs must be at least 1, found {programs}.")
         self._programs = programs
 
-    def choose(
-        self, ranked: Sequence[int], cumulative: FloatArray, records: Sequence[int], rng: np.random.Generator
-    ) -> Shown:
+    def choose(self, ranked: Sequence[int], cumulative: FloatArray, past: Past, rng: np.random.Generator) -> Shown:
         """Return the best of up to k different programs, and the others, worst first."""
         chances = np.diff(cumulative, prepend=0.0)
         count = min(self._programs, int((chances > 0).sum()))

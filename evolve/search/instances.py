@@ -100,6 +100,8 @@ class InstanceWinners:
 
     def _take_instances(self, scored: Scored) -> tuple[list[str], bool]:
         """Let a program win what it can; return the names and whether another lost its last lead by it."""
+        if not self._index and not scored.per_instance:
+            return [], False
         won, gone = self._meet(scored), False
         row = self.scores([scored])[0]
         names = self.instances

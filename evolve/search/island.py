@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from evolve.domain.evaluation import Scored
-from evolve.domain.objective import merit
+from evolve.domain.objective import constrained_dominates, merit
 from evolve.domain.proposal import Placement
 from evolve.interfaces import Archive
-from evolve.search.inspirations import Showing, Shown
+from evolve.search.inspirations import Past, Showing, Shown
 from evolve.search.parents import FloatArray, ParentRule, Ranking
 from evolve.search.pareto import best_first
 
 _TRAIL = 16
 _MOMENTUM = 0.9
 """How much of the momentum an attempt leaves (AdaEvolve's rho)."""
+_WORSE = 8
+"""Children that are remembered of a member, beside which they may be shown."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """A program of an island. ``children`` are finished attempts from it, ``accepted`` those that got a place."""
+
+    scored: Scored
+    children: int = 0
+    accepted: int = 0
+    worse: deque[int] = field(default_factory=lambda: deque(maxlen=_WORSE))
 
 
 class Island:
@@ -35,7 +48,7 @@ class Island:
         self._leader: Scored | None = None
         self._best: Scored | None = None
         self._trail: deque[Scored] = deque(maxlen=_TRAIL)
-        self._children: dict[int, list[int]] = {}  # step of a member -> finished attempts from it, those placed
+        self._members: dict[int, _Member] = {}
         self._valid = 0
         self._momentum = 0.0
         self._ranked: list[Scored] | None = None
@@ -43,7 +56,7 @@ class Island:
         self._places: dict[int, int] = {}  # step -> place in the ranking
         self._gains: FloatArray = np.empty(0)
         self._rivals: FloatArray = np.empty((0, 0))
-        self._counts: FloatArray = np.empty((0, 2))  # as in _children, in the order of the ranking
+        self._counts: FloatArray = np.empty((0, 2))  # children, accepted, in the order of the ranking
         self._cumulative: FloatArray | None = None
         self.stagnation = 0
 
@@ -61,9 +74,9 @@ class Island:
         placement, cell = self._archive.add(scored)
         leads = self._lead(scored)
         if placement or leads:
-            self._children.setdefault(scored.step, [0, 0])
+            self._members.setdefault(scored.step, _Member(scored))
             self._ranked = None
-            if len(self._children) > 2 * len(self._archive) + 2:
+            if len(self._members) > 2 * len(self._archive) + 2:
                 self._forget_displaced()
         self._valid += 1
         self._cumulative = None
@@ -75,8 +88,11 @@ class Island:
 
     def correct(self, scored: Scored) -> None:
         """Take in that a member's gains are known better now; another may lead then."""
-        if self._best is None or scored.step not in self._children:
+        if self._best is None or scored.step not in self._members:
             return
+        known = self._members[scored.step]
+        known.scored = scored
+        known.worse.clear()  # they fell short of what it was thought to be
         self._archive.correct(scored)
         if self._leader is not None and self._leader.step == scored.step:
             self._leader = scored
@@ -91,20 +107,23 @@ class Island:
         """Count an attempt that ended here; before its program is placed, as a record ends stagnation."""
         self.stagnation += 1
 
-    def credit(self, parent: int | None, placement: Placement, improvement: float) -> None:
-        """Learn what an attempt was worth; ``parent`` is None when nobody knows.
+    def credit(self, scored: Scored, placement: Placement, improvement: float) -> None:
+        """Learn what an attempt was worth, for its parent if that is a member.
 
         Args:
             improvement: of the island's best, as a share of what the run has improved so far.
         """
         self._momentum = _MOMENTUM * self._momentum + (1 - _MOMENTUM) * improvement**2
         self._cumulative = None
-        counts = None if parent is None else self._children.get(parent)
-        if counts is not None:
-            counts[0] += 1
-            counts[1] += bool(placement)
-            if self._ranked is not None and parent in self._places:
-                self._counts[self._places[parent]] = counts
+        parent = self._members.get(scored.parents[0]) if scored.parents else None
+        if parent is None:
+            return
+        parent.children += 1
+        parent.accepted += bool(placement)
+        if scored.valid and constrained_dominates(parent.scored, scored):
+            parent.worse.append(scored.step)
+        if self._ranked is not None and parent.scored.step in self._places:
+            self._counts[self._places[parent.scored.step]] = (parent.children, parent.accepted)
 
     def ranked(self) -> Sequence[Scored]:
         """Return the members, the leader first, then best first."""
@@ -117,14 +136,28 @@ class Island:
             self._gains = np.array([elite.gains[0] for elite in self._ranked])
             violation = self._leader.violation
             self._rivals = np.array([elite.gains for elite in self._ranked if elite.violation == violation])
-            self._counts = np.array([self._children[step] for step in self._steps], dtype=np.float64)
+            members = [self._members[step] for step in self._steps]
+            self._counts = np.array([(member.children, member.accepted) for member in members], dtype=np.float64)
         return self._ranked
 
     def choose(self, rng: np.random.Generator) -> Shown:
         """Return the steps of a parent and its inspirations."""
         cumulative = self._chances()
         records = [record.step for record in reversed(self._trail)]
-        return self._showing.choose(self._steps, cumulative, records, rng)
+        past = Past(records, lambda step: self._members[step].worse, self._apart)
+        return self._showing.choose(self._steps, cumulative, past, rng)
+
+    def _apart(self, step: int) -> list[int]:
+        assert self._leader is not None
+        member = self._members[step].scored
+        others = [self._leader, *reversed(self._trail)]
+        return [
+            other.step
+            for other in others
+            if merit(other) != merit(member)
+            and not constrained_dominates(other, member)
+            and not constrained_dominates(member, other)
+        ]
 
     def go_back(self, rng: np.random.Generator) -> Shown:
         """Return an earlier record as the parent, if there is one, and inspirations."""
@@ -161,5 +194,5 @@ class Island:
 
     def _forget_displaced(self) -> None:
         assert self._leader is not None
-        members = [*self._archive.elites(), self._leader]
-        self._children = {elite.step: self._children[elite.step] for elite in members}
+        kept = [*self._archive.elites(), self._leader]
+        self._members = {elite.step: self._members[elite.step] for elite in kept}

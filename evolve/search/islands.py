@@ -95,7 +95,7 @@ class IslandSearch(Accountable):
         valid = self._note(scored)
         placement, cell = self._settle(scored, number) if valid else (Placement.NOT_PLACED, "")
         improvement = self._improvement(before, island.best)
-        island.credit(scored.parents[0] if scored.parents else None, placement, improvement)
+        island.credit(scored, placement, improvement)
         self._allocation.observe(number, improvement, scored)
         if valid and self._migration.due(self._standing.valid):
             self._migrate()

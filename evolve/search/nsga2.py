@@ -116,9 +116,17 @@ class Population:
         return self._fitness
 
     def _numbers(self) -> IntArray:
+        if self._is_ladder():
+            return np.arange(len(self.members))
         return front_numbers(self.gains(), np.array([member.violation for member in self.members]))
 
+    def _is_ladder(self) -> bool:
+        """Whether each member is a front of its own, as with a single objective: no two have the same merit."""
+        return len(self.members[0].gains) == 1
+
     def _most_dispensable(self) -> int:
+        if self._is_ladder():
+            return len(self.members) - 1
         numbers = self._numbers()
         last = np.flatnonzero(numbers == numbers.max())
         distances = crowding(self.gains()[last])

@@ -190,7 +190,7 @@ class _Look:
 
     # ── orders ────────────────────────────────────────────────────────────────────────────────
     def _orders(self) -> Iterator[Finding]:
-        inbox = {row.key for row in self._rows("SELECT key FROM orders WHERE run = :run")}
+        inbox = {row.number for row in self._rows("SELECT number FROM orders WHERE run = :run")}
         own = [data for data in self.steered if data["told"] > self.forked or not self.forked]
         for earlier, later in zip(self.steered, self.steered[1:], strict=False):
             if later["number"] <= earlier["number"]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Dialect
@@ -52,17 +53,19 @@ JOIN metrics m ON m.run = p.run AND m.step = p.step AND m.repeat = 0 AND m.name 
     WHERE e.run = p.run AND e.step = p.step AND e.repeat = 0 AND e.stage <> '{SEALED}'
     ORDER BY e.key DESC LIMIT 1)
 WHERE p.run = :run AND p.outcome = 'valid' AND p.step IN (:steps)
-ORDER BY p.sequence
+ORDER BY +p.sequence
 """
+"""The sign keeps databases from reading the whole run by its sequence; they know how to find a step."""
 _BESTS = "SELECT objective, max(gain) FROM records WHERE run = :run GROUP BY objective"
 _RANK = "INSERT INTO rankings (run, objective, gain, step) VALUES (:run, :row, :row, :row)"
 _RECORD = (
     "INSERT INTO records (run, objective, sequence, step, gain, finished_at, cost_usd) "
     "VALUES (:run, :row, :row, :row, :row, :row, :row)"
 )
-_SPENT = """
-SELECT coalesce(sum(c.cost_usd), 0.0) FROM completions c JOIN proposals p ON p.run = c.run AND p.step = c.step
-WHERE c.run = :run AND p.sequence <= :sequence AND c.step IN (:steps)
+_COSTS = """
+SELECT max(p.sequence), coalesce(sum(c.cost_usd), 0.0)
+FROM proposals p LEFT JOIN completions c ON c.run = p.run AND c.step = p.step
+WHERE p.run = :run AND p.step IN (:steps) GROUP BY p.step
 """
 _TOTAL = "SELECT coalesce(sum(cost_usd), 0.0) FROM tallies WHERE run = :run"
 
@@ -92,32 +95,27 @@ class Counting:
         """Rank attempts that were counted before their run's objectives were known; ``steps`` by sequence."""
         spent = 0.0
         for chunk in _chunks(steps):
-            spent = self._rank(connection, run, chunk, spent)
+            self._rank(connection, run, chunk, spent)
+            spent += sum(cost_usd for _, cost_usd in self._costs(connection, run, chunk))
 
-    def _rank(self, connection: Connection, run: int, steps: Sequence[int], spent: float | None = None) -> float:
-        """Rank a chunk; return what was spent with it, if ``spent`` says what was before."""
+    def _rank(self, connection: Connection, run: int, steps: Sequence[int], spent: float | None = None) -> None:
+        """Rank a chunk; ``spent`` says what all attempts before it cost, None that the tallies know."""
         rows = connection.exec_driver_sql(self._of_steps(_SCORES, len(steps)), (run, *steps)).all()
         scores = [_Score(row[0], _gain(row[1], row[2]), *row[3:]) for row in rows]
-        if scores:
-            ranked = [(run, score.objective, score.gain, score.step) for score in scores]
-            connection.exec_driver_sql(self._plain(_RANK), ranked)
+        if not scores:
+            return
+        ranked = [(run, score.objective, score.gain, score.step) for score in scores]
+        connection.exec_driver_sql(self._plain(_RANK), ranked)
         found = self._records(connection, run, scores)
-        before = spent
-        if found and before is None:
-            before = connection.exec_driver_sql(self._plain(_TOTAL), (run,)).scalar_one()
-        rows_of_records = [
-            (run, s.objective, s.sequence, s.step, s.gain, s.finished_at, (before or 0.0) + cost_usd)
-            for s, cost_usd in self._with_cost(connection, run, found, steps)
-        ]
-        if rows_of_records:
-            connection.exec_driver_sql(self._plain(_RECORD), rows_of_records)
+        if not found:
+            return
         if spent is None:
-            return 0.0
-        return spent + self._spent(connection, run, steps, 2**31 - 1)
+            spent = connection.exec_driver_sql(self._plain(_TOTAL), (run,)).scalar_one()
+        total = self._running_total(connection, run, steps, spent)
+        records = [(run, s.objective, s.sequence, s.step, s.gain, s.finished_at, total[s.sequence]) for s in found]
+        connection.exec_driver_sql(self._plain(_RECORD), records)
 
     def _records(self, connection: Connection, run: int, scores: Sequence[_Score]) -> list[_Score]:
-        if not scores:
-            return []
         best: dict[int, float] = defaultdict(lambda: float("-inf"))
         best.update({row[0]: row[1] for row in connection.exec_driver_sql(self._plain(_BESTS), (run,))})
         found = []
@@ -127,15 +125,17 @@ class Counting:
                 found.append(score)
         return found
 
-    def _with_cost(
-        self, connection: Connection, run: int, found: Iterable[_Score], steps: Sequence[int]
-    ) -> list[tuple[_Score, float]]:
-        return [(score, self._spent(connection, run, steps, score.sequence)) for score in found]
+    def _running_total(self, connection: Connection, run: int, steps: Sequence[int], before: float) -> dict[int, float]:
+        """Return, by sequence, what was spent when the search was told of it."""
+        costs = sorted(self._costs(connection, run, steps))
+        sums = accumulate((cost_usd for _, cost_usd in costs), initial=before)
+        next(sums)  # what was spent before them
+        return {sequence: spent for (sequence, _), spent in zip(costs, sums, strict=True)}
 
-    def _spent(self, connection: Connection, run: int, steps: Sequence[int], sequence: int) -> float:
-        """Return what those of ``steps`` cost that were finished up to ``sequence``."""
-        statement = self._of_steps(_SPENT, len(steps))
-        return float(connection.exec_driver_sql(statement, (run, sequence, *steps)).scalar_one())
+    def _costs(self, connection: Connection, run: int, steps: Sequence[int]) -> list[tuple[int, float]]:
+        """Return (sequence, cost in dollars) of some attempts."""
+        rows = connection.exec_driver_sql(self._of_steps(_COSTS, len(steps)), (run, *steps))
+        return [(sequence, float(cost_usd)) for sequence, cost_usd in rows]
 
     def _of_steps(self, text: str, count: int) -> str:
         known = self._texts.get((text, count))
@@ -145,7 +145,7 @@ class Counting:
         return known
 
     def _plain(self, text: str) -> str:
-        for name in (":run", ":row", ":sequence"):
+        for name in (":run", ":row"):
             text = text.replace(name, self._mark)
         return text
 

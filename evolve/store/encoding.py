@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import zstandard
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no encoded text begins like this: 0xb5 cannot follow "(" in UTF-8
@@ -35,7 +36,10 @@ def to_json(value: object) -> bytes:
 
 def from_json(raw: bytes) -> Any:
     """Undo :func:`to_json`."""
-    return json.loads(decode(raw))
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:  # a lone surrogate, or a number that is none or infinite
+        return json.loads(decode(raw))
 
 
 def blob_hash(raw: bytes) -> bytes:

@@ -201,7 +201,7 @@ def check_row(table: ExportTable, cells: object, where: str) -> Row:
         elif not _fits(column.kind, value):
             raise StoreError(f"{where}: expected {column.kind} in {column.name!r}, found {value!r:.80}.")
         else:
-            row[column.name] = base64.b64decode(value) if column.kind is Kind.BYTES else value
+            row[column.name] = base64.b64decode(value, validate=True) if column.kind is Kind.BYTES else value
     return row
 
 

@@ -32,6 +32,7 @@ class Rule(StrEnum):
     FENCES = "fences", "Who held the lease later wrote later, and nobody wrote under a lease that was never given."
     ORDERS = "orders", "Every order was taken up once at most, in the order given, and had its effect."
     TOTALS = "totals", "The totals of the run are the sums over its rows."
+    COUNTS = "counts", "What is counted as attempts finish (tallies, rankings, records) is what their rows say."
     REPLAY = "replay", "Doing the run again from its record gives the same history."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,14 +18,17 @@ LONGEST_LINE = 64 << 20
 """Bytes; longer ones are refused before they fill the memory."""
 
 
-def import_folder(store: Store, folder: Path, run: str | None = None) -> RunInfo:
+def import_folder(
+    store: Store, folder: Path, run: str | None = None, provenance: Mapping[str, object] | None = None
+) -> RunInfo:
     """Take in what ``export_run`` wrote as JSON lines, under another name if ``run`` gives one.
 
-    Raises StoreError, and leaves nothing behind then.
+    ``provenance`` is added to the run's. Raises StoreError, and leaves nothing behind then.
     """
     info = header_of(_read_header(folder / RUN_FILE), str(folder / RUN_FILE))
     if run is not None:
         info = replace(info, id=run)
+    info = replace(info, provenance={**info.provenance, **(provenance or {})})
 
     def rows(name: str) -> Iterator[Row]:
         path = folder / f"{name}.jsonl"

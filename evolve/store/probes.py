@@ -381,6 +381,93 @@ _FENCES = (
     ),
 )
 
+_KEY: Final = ("operator", "model", "outcome", "cause", "placement")
+_COUNTED: Final = f"""(
+    SELECT {", ".join(f"p.{column}" for column in _KEY)}, count(*) AS attempts,
+        sum((SELECT count(*) FROM programs g WHERE g.run = p.run AND g.step = p.step)) AS programs,
+        sum((SELECT count(DISTINCT e.step) FROM evaluations e WHERE e.run = p.run AND e.step = p.step)) AS judged,
+        sum((SELECT count(*) FROM completions c WHERE c.run = p.run AND c.step = p.step)) AS calls,
+        sum((SELECT coalesce(sum(coalesce(c.prompt_tokens, 0) + coalesce(c.completion_tokens, 0)), 0)
+             FROM completions c WHERE c.run = p.run AND c.step = p.step)) AS tokens,
+        sum((SELECT coalesce(sum(c.cost_usd), 0) FROM completions c WHERE c.run = p.run AND c.step = p.step))
+            AS cost_usd,
+        sum((SELECT coalesce(sum(e.seconds), 0) FROM evaluations e
+             WHERE e.run = p.run AND e.step = p.step AND e.stage <> '{SEALED}')) AS evaluation_s
+    FROM proposals p WHERE p.run = :run AND p.sequence IS NOT NULL
+    GROUP BY {", ".join(f"p.{column}" for column in _KEY)})"""
+_WHOLE: Final = ("attempts", "programs", "judged", "calls", "tokens")
+_UNEQUAL: Final = " OR ".join(
+    [
+        *(f"c.{column} <> t.{column}" for column in _WHOLE),
+        *(f"abs(c.{column} - t.{column}) > 1e-9 * (1e-3 + abs(c.{column}))" for column in ("cost_usd", "evaluation_s")),
+    ]
+)
+_SAME_KEY: Final = " AND ".join(f"t.{column} = c.{column}" for column in _KEY)
+_OF_KEY: Final = "{operator} {model} {outcome} {cause}"
+_RANKED: Final = f"""
+    SELECT o.position AS objective, p.step, CASE WHEN o.direction = 'maximize' THEN m.value ELSE -m.value END AS gain
+    FROM proposals p JOIN objectives o ON o.run = p.run
+    JOIN programs g ON g.run = p.run AND g.step = p.step
+    JOIN metrics m ON m.run = p.run AND m.step = p.step AND m.repeat = 0 AND m.name = o.name
+    AND m.stage = (SELECT e.stage FROM evaluations e WHERE e.run = p.run AND e.step = p.step AND e.repeat = 0
+        AND e.stage <> '{SEALED}' ORDER BY e.key DESC LIMIT 1)
+    WHERE p.run = :run AND p.outcome = 'valid' AND p.sequence IS NOT NULL"""
+_LEADING: Final = """
+    SELECT objective, sequence, step, gain FROM (
+        SELECT r.objective, p.sequence, r.step, r.gain, max(r.gain) OVER (
+            PARTITION BY r.objective ORDER BY p.sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier
+        FROM rankings r JOIN proposals p ON p.run = r.run AND p.step = r.step WHERE r.run = :run) AS told
+    WHERE earlier IS NULL OR gain > earlier"""
+_KEPT_RANKS: Final = "SELECT objective, step, gain FROM rankings WHERE run = :run"
+_KEPT_RECORDS: Final = "SELECT objective, sequence, step, gain FROM records WHERE run = :run"
+
+_COUNTS = (
+    Probe(
+        Rule.COUNTS,
+        f"""SELECT c.*, t.attempts AS told FROM {_COUNTED} c LEFT JOIN tallies t ON t.run = :run AND {_SAME_KEY}
+        WHERE t.run IS NULL OR {_UNEQUAL}""",
+        f"attempts {_OF_KEY}",
+        "{attempts} attempts, {programs} programs, {calls} calls, {tokens} tokens, ${cost_usd:g} in the tallies",
+        "another tally ({told} attempts)",
+    ),
+    Probe(
+        Rule.COUNTS,
+        f"""SELECT t.* FROM tallies t LEFT JOIN {_COUNTED} c ON {_SAME_KEY}
+        WHERE t.run = :run AND c.operator IS NULL""",
+        f"attempts {_OF_KEY}",
+        "no tally, as there is no such attempt",
+        "{attempts} attempts",
+    ),
+    Probe(
+        Rule.COUNTS,
+        f"{_RANKED} EXCEPT {_KEPT_RANKS}",
+        "step {step}, objective {objective}",
+        "a rank at {gain}",
+        "none",
+    ),
+    Probe(
+        Rule.COUNTS,
+        f"{_KEPT_RANKS} EXCEPT {_RANKED}",
+        "step {step}, objective {objective}",
+        "no rank at {gain}, as no valid program scored so",
+        "one",
+    ),
+    Probe(
+        Rule.COUNTS,
+        f"{_LEADING} EXCEPT {_KEPT_RECORDS}",
+        "step {step}, objective {objective}",
+        "a record, as none told before was better than {gain}",
+        "none",
+    ),
+    Probe(
+        Rule.COUNTS,
+        f"{_KEPT_RECORDS} EXCEPT {_LEADING}",
+        "step {step}, objective {objective}",
+        "no record, as it was not the best when told",
+        "one at {gain}",
+    ),
+)
+
 PROBES: Final[Sequence[Probe]] = (
     *_STEPS,
     *_SEQUENCES,
@@ -389,4 +476,5 @@ PROBES: Final[Sequence[Probe]] = (
     *_PAYMENTS,
     *_METRICS,
     *_FENCES,
+    *_COUNTS,
 )

@@ -130,7 +130,7 @@ class Pruner:
     def _named_elsewhere(self) -> set[bytes]:
         """Return the names that compressed cells mention: files of programs, pictures of prompts; of all runs."""
         found: set[bytes] = set()
-        files = self._connection.execution_options(stream_results=True).execute(select(programs.c.files))
+        files = self._connection.execute(select(programs.c.files), execution_options={"stream_results": True})
         for (cell,) in files:
             found.update(bytes.fromhex(name) for name in from_json(self._packer.unpack(cell)).values())
         requests = self._connection.execute(select(completions.c.request).distinct()).scalars().all()

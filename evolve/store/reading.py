@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,8 +14,6 @@ from evolve.domain.objective import Direction, Objective
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
-    NO_USAGE,
-    Attempt,
     Called,
     CallState,
     Choice,
@@ -72,6 +69,11 @@ _KNOWN: Select[Any] = (  # made once: it is asked before every evaluation
     .order_by(evaluations.c.key)
     .limit(_COMPARED)
 )
+_HAS_VERDICT: Select[Any] = (
+    select(evaluations.c.stage)
+    .join(programs, and_(programs.c.run == evaluations.c.run, programs.c.step == evaluations.c.step))
+    .where(programs.c.fingerprint == bindparam("of_files"))
+)
 _T = TypeVar("_T")
 _EvaluationKey = tuple[int, str, int]
 
@@ -85,6 +87,7 @@ class Reader:
     def __init__(self, connection: Connection, packer: Packer) -> None:
         self._connection = connection
         self._packer = packer
+        self._has_verdict = str(_HAS_VERDICT.compile(dialect=connection.dialect))
 
     def key(self, run_id: str) -> int:
         """Return the key of a run. Raises NotFound."""
@@ -97,30 +100,6 @@ class Reader:
         """Return the runs that meet a condition, newest first, with totals."""
         query = select(runs).where(condition).order_by(runs.c.created_at.desc(), runs.c.key.desc())
         return [self._info(row) for row in self._connection.execute(query)]
-
-    def finished(self, run: int, after: int) -> list[Attempt]:
-        """Return the next few hundred finished attempts whose sequence is greater than ``after``."""
-        query = select(proposals).where(proposals.c.run == run, proposals.c.sequence > after)
-        rows = self._connection.execute(query.order_by(proposals.c.sequence).limit(_CHUNK)).all()
-        steps = [row.step for row in rows]
-        made = self._programs(run, steps, with_files=False)
-        marks = self._fingerprints(run, steps)
-        judged = {step: _of_search(found) for step, found in self._evaluations(run, steps, complete=False).items()}
-        usages = self._usages(run, steps)
-        learned = self._lessons(run, steps)
-        return [
-            Attempt(
-                selected=selected_of(row),
-                program=made.get(row.step),
-                evaluation=next(reversed(judged.get(row.step, ())), None),
-                finished=self._finished(row),
-                usage=usages.get(row.step, NO_USAGE),
-                fingerprint=marks.get(row.step, ""),
-                lessons=tuple(learned.get(row.step, ())),
-                evaluation_s=math.fsum(e.seconds for e in judged.get(row.step, ()) if e.stage != SEALED),
-            )
-            for row in rows
-        ]
 
     def unfinished(self, run: int) -> list[Unfinished]:
         """Return what was selected and not finished, by step."""
@@ -170,7 +149,10 @@ class Reader:
 
     def known_evaluation(self, judge_hash: str, stage: str, fingerprint: str) -> Evaluation | None:
         """Return the first evaluation of these files by a judge on a stage if all of them agree."""
-        of = {"of_files": bytes.fromhex(fingerprint), "of_stage": stage, "of_judge": encode(judge_hash)}
+        mark = bytes.fromhex(fingerprint)
+        if self._connection.exec_driver_sql(self._has_verdict, (mark,)).first() is None:
+            return None  # as nearly always; the whole question takes five times as long
+        of = {"of_files": mark, "of_stage": stage, "of_judge": encode(judge_hash)}
         rows = self._connection.execute(_KNOWN, of).all()
         keys = [(row.step, row.stage, row.repeat) for row in rows]
         found = [
@@ -316,14 +298,6 @@ class Reader:
                 found[step] = Program(step, texts, numbers_of(parents), self._json(detail))
         return found
 
-    def _fingerprints(self, run: int, steps: Sequence[int]) -> dict[int, str]:
-        found: dict[int, str] = {}
-        query = select(programs.c.step, programs.c.fingerprint)
-        for chunk in _chunks(steps):
-            rows = self._connection.execute(query.where(programs.c.run == run, programs.c.step.in_(chunk)))
-            found.update((step, mark.hex()) for step, mark in rows)
-        return found
-
     def _files(self, hashes: Mapping[str, str]) -> dict[str, str]:
         contents = self.blobs([bytes.fromhex(name) for name in hashes.values()])
         return {path: decode(contents[bytes.fromhex(name)]) for path, name in hashes.items()}
@@ -381,17 +355,6 @@ class Reader:
         for row in rows:
             found[row.step, row.stage, row.repeat][decode(row.name)] = contents[row.blob]
         return found
-
-    def _usages(self, run: int, steps: Sequence[int]) -> dict[int, Usage]:
-        found: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        columns = (completions.c.prompt_tokens, completions.c.completion_tokens, completions.c.cost_usd)
-        query = select(completions.c.step, *columns).where(completions.c.run == run, completions.c.step.in_(steps))
-        for step, prompt, answer, cost_usd in self._connection.execute(query):
-            found[step].append(((prompt or 0) + (answer or 0), cost_usd or 0.0))
-        return {
-            step: Usage(len(used), sum(tokens for tokens, _ in used), math.fsum(cost_usd for _, cost_usd in used))
-            for step, used in found.items()
-        }
 
     def _lessons(self, run: int, steps: Sequence[int]) -> dict[int, list[Lesson]]:
         found: dict[int, list[Lesson]] = defaultdict(list)
@@ -464,12 +427,6 @@ def numbers_of(cell: str) -> tuple[int, ...]:
 
 def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
-
-
-def _of_search(evaluations: Sequence[Evaluation]) -> Sequence[Evaluation]:
-    """Return what the search was told: the sealed stage comes after it, and is not for it to know, unless
-    the attempt was an audit and has no other."""
-    return [evaluation for evaluation in evaluations if evaluation.stage != SEALED] or evaluations
 
 
 def same_call() -> ColumnElement[bool]:

@@ -21,6 +21,7 @@ from evolve.store.counting import Counting
 from evolve.store.deltas import Bases
 from evolve.store.encoding import Packer, to_json
 from evolve.store.faults import translated
+from evolve.store.history import HistoryReader
 from evolve.store.holder import holds, lease_lost, refuse_if_held
 from evolve.store.leases import await_sign_of_life, lease_time
 from evolve.store.ledger import Ledger, in_chunks
@@ -77,6 +78,7 @@ class SqlStore:
         self._statements = Statements(engine.dialect)
         self._names = Names(self._statements)
         self._reader = Ledger(self._connection, self._packer)
+        self._past = HistoryReader(self._connection, self._packer)
         self._counting = Counting(engine.dialect)
         self._bases = Bases(self._reader, self._packer)
 
@@ -290,7 +292,7 @@ class SqlStore:
 
     def _finished(self, run: str, after: int) -> list[Attempt]:
         with self._read() as reader:
-            return reader.finished(reader.key(run), after)
+            return self._past.finished(reader.key(run), after)
 
     def _append(self, lease: Lease, records: Sequence[Record], sifted: bool) -> None:
         try:

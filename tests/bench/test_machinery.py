@@ -58,11 +58,20 @@ def test_the_pace_is_read_from_samples() -> None:
     assert pace.rate_at(200) == pytest.approx(50)
     assert pace.proposals_per_s() == pytest.approx(60)
     assert pace.cpu_ms_per_proposal() == pytest.approx(5)
+    assert machinery.Pace(pace.samples, [400.0] * 100 + [500.0] * 100).bytes_at(200) == 500
+
+
+def test_processor_time_late_in_a_run_is_told_from_that_at_its_beginning() -> None:
+    times = [(0, 0.0), (100, 0.5), (150, 0.0), (200, 1.0), (300, 1.5), (400, 2.5), (500, 3.5), (600, 4.5)]
+    pace = machinery.Pace([(float(count), count, count, cpu_s) for count, cpu_s in times])
+    assert pace.cpu_ms_at(200) == pytest.approx(5)
+    assert pace.cpu_ms_at(600) == pytest.approx(10)
 
 
 def test_a_keyless_measurement_runs_and_names_its_goals(tmp_path: Path) -> None:
     figures = {figure.name: figure for figure in machinery.keyless(600, tmp_path)}
-    assert figures["keyless proposals"].value > 0
+    assert all(figure.value > 0 for figure in figures.values())
+    assert figures["size of programs at 600"].value >= 300
     assert figures["keyless CPU per proposal, all processes"].goal == "<= 6"
 
 

@@ -70,18 +70,21 @@ class Scene:
         """Return who keeps account."""
         return Ledger(self.witness())
 
-    def run(self, budget: int) -> tuple[str, ...]:
-        """Return the arguments of ``evolve run``, for so many evaluations.
+    def run(self, budget: int, *overrides: str) -> tuple[str, ...]:
+        """Return the arguments of ``evolve run``, for so many evaluations; overrides may choose another model.
 
         Without repeats of noisy scores, which judge a recorded program again on purpose.
         """
         return (
             "run", f"problem={self.folder / 'trivial'}", f"params.log={self.folder / 'judged'}", f"run={RUN}",
-            f"store.url={self.url}", "noise=off", "sandbox=process", f"seed={self.seed}",
-            f"llm={self.model_url}#m", "llm.input_usd_per_million=1.0", "llm.output_usd_per_million=2.0",
-            "executor.width=1", "executor.spares=0", f"budget.evaluations={budget}", "budget.wall_s=null",
+            f"store.url={self.url}", "noise=off", "sandbox=process", f"seed={self.seed}", "executor.width=1",
+            "executor.spares=0", *(overrides or self._model()), f"budget.evaluations={budget}", "budget.wall_s=null",
             "budget.cost_usd=null",
         )  # fmt: skip
+
+    def _model(self) -> tuple[str, ...]:
+        prices = ("llm.input_usd_per_million=1.0", "llm.output_usd_per_million=2.0")
+        return f"llm={self.model_url}#m", *prices
 
     def resume(self, budget: int) -> tuple[str, ...]:
         """Return the arguments of ``evolve resume`` as a person gives them."""

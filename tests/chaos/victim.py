@@ -25,6 +25,9 @@ from evolve.controller.run import resume_run, start_run
 from evolve.errors import EvolveError
 from tests.chaos.stopping import Moment, StoppingStore, When
 
+_LEASE_S = 3.0
+"""Short, so that it is renewed soon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -74,7 +77,7 @@ def obey(order: Order) -> None:
         config = wiring.configure(overrides)
     else:
         config = wiring.for_resume(wiring.find_run(order.url, "r").config, overrides)
-    parts = replace(wiring.build(config), open_store=lambda: StoppingStore(order.url, moment, clock))
+    parts = replace(wiring.build(config), open_store=lambda: StoppingStore(order.url, moment, clock), lease_s=_LEASE_S)
 
     def unobserved(loop: Loop) -> None:
         pass

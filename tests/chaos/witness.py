@@ -13,8 +13,9 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from evolve.cli.running import first_difference
+from evolve.cli.running import replayed
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.program import fingerprint
@@ -90,7 +91,7 @@ class Witness:
             info = store.run(RUN)
         with closing(Checker(self.url)) as checker:
             found = [finding.in_words() for finding in checker.check(info)]
-        difference = first_difference(self.url, info)
+        difference = replayed(self.url, info).difference
         return [*found, *([f"replay: {difference}"] if difference is not None else [])]
 
     def _judged(self) -> Counter[Judged]:
@@ -125,6 +126,16 @@ class Witness:
             sight.open[key] += completion is None
 
 
+class Onlooker(Protocol):
+    """What a ledger needs of a witness."""
+
+    def look(self) -> Sight:
+        """Return what is known now; nobody may be at work."""
+
+    def findings(self) -> list[str]:
+        """Return what is wrong with the record."""
+
+
 class Ledger:
     """Compares what is known from kill to kill. Collects complaints; none is good.
 
@@ -132,7 +143,7 @@ class Ledger:
         witness: who looks.
     """
 
-    def __init__(self, witness: Witness) -> None:
+    def __init__(self, witness: Onlooker) -> None:
         self._witness = witness
         self.last = Sight()
         self.complaints: list[str] = []

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evolve.bench.machinery import TRIVIAL
+from evolve.cli import verifying
 from evolve.cli.verifying import verify
 from evolve.errors import ConfigurationError, NotFound
+from evolve.interfaces import Prunable
+from evolve.store.checker import Checker
+from evolve.store.findings import Rule
+from evolve.store.sql import SqlStore
 from tests.cli.cli_support import ROOT
 
 
@@ -96,6 +102,24 @@ def test_a_run_whose_problem_is_gone_is_verified_without_being_done_again(store:
         (made / "elsewhere").rename(made / "mine")
     assert done.exit_code == 0
     assert "nothing wrong" in done.stdout and "Not done again: Run 'one' needs its problem" in done.stdout
+
+
+def test_a_run_that_was_pruned_is_verified_without_being_done_again(store: Path) -> None:
+    with closing(SqlStore(f"sqlite:///{store}")) as opened:
+        lease = opened.acquire("one", "me", 60.0)
+        opened.prune(lease, {Prunable.ARTIFACTS, Prunable.PROMPTS, Prunable.ANSWERS}, range(5))
+    (row,) = told(store, "one")
+    assert (row["findings"], row["not_replayed"]) == ([], "prompts, answers or artifacts were pruned")
+
+
+def test_totals_are_held_against_rows_unless_somebody_works_on_the_run(store: Path) -> None:
+    url = f"sqlite:///{store}"
+    with closing(SqlStore(url)) as opened, closing(Checker(url)) as checker:
+        info = replace(opened.run("one"), proposals=99)
+        found = verifying.verified(checker, url, info, replay=False)
+        assert [finding.what for finding in found.findings] == [Rule.TOTALS]
+        opened.acquire("one", "elsewhere", 600.0)
+        assert verifying.verified(checker, url, info, replay=False).findings == []
 
 
 def test_verify_wants_a_run_that_exists_or_all(store: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
+
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.objective import Direction, Objective
 from evolve.domain.problem import SEALED
@@ -49,6 +51,7 @@ RUN = RunInfo(
     objectives=OBJECTIVES,
 )
 ODD = "\x00 \ud800 alone\r\n\ufeff😀, \"quoted\"; 'x'\u2028"
+_PARENTS = {0: (), 1: (0,), 4: (1, 0), 7: (4,)}
 PLOT = b"\x89PNG\x00\xff plot"
 
 
@@ -64,16 +67,22 @@ class Clock:
 
 
 MakeStore = Callable[[str], Store]
-KINDS = ("memory", "sqlite")
+KINDS = ("memory", "sqlite", "postgres")
 
 
-def store_maker(kind: str, folder: Path) -> MakeStore:
-    """Return what makes an empty store by name."""
+def store_maker(kind: str, folder: Path, server: str = "") -> MakeStore:
+    """Return what makes an empty store by name; ``server`` is the URL of a database for ``postgres``."""
 
     def make(name: str) -> Store:
         if kind == "memory":
             return MemoryStore(clock=Clock())
-        return SqlStore(f"sqlite:///{folder}/{name}.db", clock=Clock())
+        if kind == "sqlite":
+            return SqlStore(f"sqlite:///{folder}/{name}.db", clock=Clock())
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE'.encode())
+            connection.execute(f'CREATE SCHEMA "{name}"'.encode())
+        separator = "&" if "?" in server else "?"
+        return SqlStore(f"{server}{separator}options=-csearch_path%3D{name}", clock=Clock())
 
     return make
 
@@ -103,7 +112,7 @@ def selected(step: int, operator: str = "diff", model: str = "") -> Selected:
 
 def applied(step: int, text: str) -> Applied:
     files = {"main.py": text, "lib/a.py": "A", f"lib/{step}é.txt": ODD}
-    return Applied(Program(step, files, (step - 1,) if step else (), {"operator": "diff", "x": [0.1], "odd": ODD}))
+    return Applied(Program(step, files, _PARENTS[step], {"operator": "diff", "x": [0.1], "odd": ODD}))
 
 
 def judged(step: int, stage: str = "full", score: float = 0.1, time_s: float = 1.0, repeat: int = 0) -> Evaluated:

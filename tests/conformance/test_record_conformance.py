@@ -36,7 +36,8 @@ STEPS = 8
 
 @pytest.fixture(params=KINDS)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    return store_maker(request.param, tmp_path)
+    server = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    return store_maker(request.param, tmp_path, server)
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_entries_of_an_unknown_run_are_not_found(store: Store) -> None:
         list(store.entries("no"))
 
 
-@pytest.mark.parametrize("target", KINDS)
+@pytest.mark.parametrize("target", ["memory", "sqlite"])
 def test_a_run_that_is_taken_in_is_the_same_run(store: Store, tmp_path: Path, target: str) -> None:
     other = store_maker(target, tmp_path)("other")
     entries = list(store.entries(RUN.id))
@@ -243,7 +244,8 @@ def test_status_counts_finished_attempts_and_those_in_flight(store: Store) -> No
     status = store.questions().status(RUN.id)
     assert (status.proposals, status.finished, status.in_flight) == (8, 6, 2)
     assert (status.programs, status.judged, status.valid, status.placed) == (3, 4, 4, 2)
-    assert (status.calls, status.tokens, status.cost_usd) == (2, 240, pytest.approx(0.5))
+    assert (status.calls, status.tokens) == (2, 240)
+    assert status.cost_usd == pytest.approx(0.5)
 
 
 def test_tallies_add_up_by_operator(store: Store) -> None:
@@ -345,7 +347,7 @@ def without(entry: Entry, what: Collection[Prunable]) -> Entry:
 @pytest.mark.parametrize(
     "what",
     [{Prunable.PROMPTS}, {Prunable.ANSWERS}, {Prunable.ARTIFACTS}, set(Prunable)],
-    ids=lambda what: "+".join(what),
+    ids=lambda what: "+".join(sorted(what)),
 )
 @pytest.mark.parametrize("steps", [range(STEPS), (4, 6)], ids=str)
 def test_pruning_takes_what_it_is_told_and_notes_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,9 @@ from evolve.controller.fork import fork, forked_attempts
 from evolve.controller.replay import Difference, Replay
 from evolve.controller.run import Parts, resume_run, start_run
 from evolve.domain.problem import Problem
-from evolve.domain.proposal import Called, CallState
+from evolve.domain.proposal import Called, CallState, Record
 from evolve.errors import ConfigurationError, StoreError
-from evolve.interfaces import Operator, Search
+from evolve.interfaces import Lease, Operator, Search
 from evolve.llm.requests import request_hash
 from evolve.llm.scripted import ScriptedModel
 from evolve.search.controls import Greedy, RandomWalk
@@ -97,6 +98,32 @@ async def test_it_goes_on_with_its_own_search_and_replays(problem: Problem, sear
     assert [attempt.finished.sequence for attempt in history] == list(range(len(history))) and len(history) > COUNT
     again = fresh(problem, store, search)
     assert await replayed(again, store, "f") is None
+
+
+class Dying(KeptStore):
+    """Stops in the middle of a fork, as a process that is killed does."""
+
+    writes_left = 1000
+
+    def append(self, lease: Lease, records: Sequence[Record]) -> None:
+        """Write so often and no more."""
+        self.writes_left -= 1
+        if self.writes_left < 0:
+            raise KeyboardInterrupt
+        super().append(lease, records)
+
+
+@pytest.mark.parametrize("writes", [0, 1, COUNT // 2])
+async def test_a_fork_that_was_cut_off_is_not_taken_for_a_whole_one(problem: Problem, writes: int) -> None:
+    store = Dying()
+    await start_run(fresh(problem, store, Greedy), run_info(problem), no_view)
+    parts = fresh(problem, store, Greedy)
+    store.writes_left = writes
+    with pytest.raises(KeyboardInterrupt):
+        fork(store, "r", COUNT, run_info(problem, "f"), parts.decisions(Exhibits(store, "r", problem)), parts.holder)
+    store.writes_left = 1000
+    with pytest.raises(ConfigurationError, match=f"was cut off after {max(writes - 1, 0)}. Fork again"):
+        await resume_run(fresh(problem, store, Greedy, evaluations=150), "f", no_view)
 
 
 @pytest.mark.parametrize("count", [0, -1, 100_000])

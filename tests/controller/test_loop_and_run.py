@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evolve.controller.loop import Loop
+from evolve.controller.loop import Loop, Widths
 from evolve.controller.run import Parts, Result, resume_run, start_run
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
@@ -273,3 +273,29 @@ async def test_stop_finishes_what_is_in_flight(problem: Problem) -> None:
     assert result.status == "paused"
     assert store.unfinished("r") == []
     assert SEED in next(iter(store.program("r", 0).files.values()))
+
+
+# ── width ─────────────────────────────────────────────────────────────────────────────────────
+async def test_a_run_is_as_wide_as_its_executor_becomes(problem: Problem) -> None:
+    executor = InProcessExecutor(width=100, delay_s=lambda text: 0.01)
+    wide = [1]
+    parts = make_parts(problem, KeptStore(), [Nudge()], executor=executor, evaluations=None)
+    parts = replace(
+        parts,
+        widths_for=lambda width: Widths(propose=wide[0], queue=wide[0], ordered=False, stall=50),
+        listen_every_s=0.005,
+    )
+    loops: list[Loop] = []
+    running = asyncio.create_task(start_run(parts, run_info(problem), loops.append))
+    async with asyncio.timeout(30):
+        while not loops or loops[0].progress.spent.evaluations < 5:
+            await asyncio.sleep(0.001)
+        assert loops[0].in_flight().attempts == 1
+        wide[0] = 7
+        while loops[0].in_flight().attempts < 7:
+            await asyncio.sleep(0.001)
+        wide[0] = 2
+        while loops[0].in_flight().attempts > 2:
+            await asyncio.sleep(0.001)
+        loops[0].stop("enough")
+        await running

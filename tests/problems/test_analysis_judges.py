@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import hermite
 
 from evaluators import Score
-from evaluators.constructions import Floats, convolution
+from evaluators.constructions import Floats
 from tests.problems.problem_support import Answering, load_judge
 
 first = load_judge("autocorrelation_1")
@@ -129,18 +129,6 @@ def test_scale_does_not_matter(judge: object) -> None:
     heights = np.random.default_rng(1).random(40)
     bounds = {judged(judge, heights * 2.0**power).metrics["bound"] for power in (0, 300, -600)}
     assert len(bounds) == 1
-
-
-@pytest.mark.parametrize("k", [1, 2, 1024, 1025, 1600, 3000])
-def test_convolution_by_blocks_stays_within_its_error_bound(k: int) -> None:
-    a, b = np.random.default_rng(k).integers(-9, 10, size=(2, k)).astype(float)
-    assert (convolution(a, b)[0] == np.convolve(a, b)).all()  # whole numbers: no rounding
-    a, b = np.random.default_rng(k).normal(size=(2, k))
-    values, errors = convolution(a, b)
-    for i in np.random.default_rng(0).integers(len(values), size=4).tolist():
-        low, high = max(0, i - k + 1), min(i, k - 1)
-        true = sum(Fraction(a[j]) * Fraction(b[i - j]) for j in range(low, high + 1))
-        assert abs(Fraction(values[i]) - true) <= Fraction(errors[i])
 
 
 # ── the uncertainty principle ─────────────────────────────────────────────────────────────────

@@ -28,6 +28,9 @@ caps = load_judge("cap_set")
 admissible = load_judge("admissible_set")
 corners = load_judge("corner_free")
 cycles = load_judge("cyclic_graphs")
+bases = load_judge("difference_bases")
+rings = load_judge("ring_loading")
+flat = load_judge("flat_polynomials")
 
 seeds = st.integers(0, 2**32 - 1)
 Array = NDArray[Any]
@@ -352,6 +355,46 @@ def test_independent_set_is_that_of_the_greedy_rule(seed: int, levels: int, size
 def test_never_means_never() -> None:
     verdict = cycles.evaluate(Ranking(lambda v, m, n: -math.inf if v[0] else 1.0), "full", {"m": 5, "n": 2})
     assert listed(verdict) == [[0, 0], [0, 2]]
+
+
+# ── difference bases, ring loading, flat polynomials ──────────────────────────────────────────
+@settings(max_examples=150, deadline=None)
+@given(st.sets(st.integers(-12, 12), min_size=1, max_size=14))
+def test_reach_of_a_difference_basis_is_that_of_sets(elements: set[int]) -> None:
+    verdict = bases.evaluate(Answering(np.array(list(elements))), "full", {})
+    differences = {a - b for a in elements for b in elements}
+    v = next(k for k in itertools.count(1) if k not in differences) - 1
+    assert verdict.valid == (v > 0)
+    if v:
+        assert verdict.metrics["ratio"] == len(elements) ** 2 / v
+
+
+def ring_load(z: tuple[Fraction, ...]) -> Fraction:
+    zero = Fraction(0)
+    return max(abs(sum(z[:k], zero) - sum(z[k:], zero)) for k in range(1, len(z) + 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5))
+def test_ring_loads_are_those_of_fractions(rows: list[tuple[float, float]]) -> None:
+    verdict = rings.evaluate(Answering(np.array(rows)), "full", {"m": len(rows)})
+    exact_rows = [(Fraction(u), Fraction(v)) for u, v in rows]
+    assert verdict.valid == all(u + v <= 1 for u, v in exact_rows)
+    if verdict.valid:
+        choices = list(itertools.product(*[(v, -u) for u, v in exact_rows]))
+        assert verdict.metrics["alpha"] == float(min(map(ring_load, choices)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.sampled_from([-1, 1]), min_size=1, max_size=40), seeds)
+def test_flatness_is_above_every_sample_and_not_by_much(signs: list[int], seed: int) -> None:
+    n = len(signs)
+    verdict = flat.evaluate(Answering(np.array(signs)), "full", {"n": n})
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, 2000)
+    values = np.abs(np.exp(1j * np.outer(angles, np.arange(n))) @ signs) / math.sqrt(n)
+    assert values.max() <= verdict.metrics["flatness"]
+    grid = np.abs(np.exp(2j * np.pi * np.outer(np.arange(4096) / 4096, np.arange(n))) @ signs) / math.sqrt(n)
+    assert grid.max() <= verdict.metrics["flatness"] < grid.max() * 1.002
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from evolve.domain.proposal import Placement
 from evolve.errors import ConfigurationError
 from evolve.search.allocation import EvenAllocation
 from evolve.search.grid import GridArchive
-from evolve.search.inspirations import Inspired
+from evolve.search.inspirations import Contrast, Inspired
 from evolve.search.island import Island
 from evolve.search.islands import IslandSearch
 from evolve.search.parents import LeaderParents, RankedParents, Ranking
@@ -216,8 +216,9 @@ def test_wishes_and_earlier_records_come_with_stagnation() -> None:
 def filled(island: Island, told: int) -> Island:
     for step in range(told):
         island.count()
-        placement, _ = island.place(valid(step, 0, float(step), step % 3))
-        island.credit(step, placement, 0.0)
+        told = valid(step, 0, float(step), step % 3)
+        placement, _ = island.place(told)
+        island.credit(told, placement, 0.0)
     return island
 
 
@@ -226,7 +227,7 @@ def test_an_island_keeps_a_bounded_record() -> None:
         Island(GridArchive(features=FEATURES), RankedParents(exploit=0.5, top=1.0), Inspired(count=1, top=1)), 500
     )
     assert len(island) == 3
-    assert len(island._children) <= 2 * len(island) + 2
+    assert len(island._members) <= 2 * len(island) + 2
     assert {elite.step for elite in island.ranked()} == {497, 498, 499}
 
 
@@ -237,3 +238,16 @@ def test_the_leader_drifts_over_a_plateau_though_the_archive_keeps_the_first() -
     rng = np.random.default_rng(0)
     assert island.choose(rng) == (2, (1,))
     assert island.best is not None and island.best.step == 1
+
+
+def test_a_child_fell_short_of_what_its_parent_was_thought_to_be() -> None:
+    island = Island(GridArchive(features=FEATURES), LeaderParents(), Contrast(records=0, worse=2))
+    island.place(valid(0, 0, 5.0, 0))
+    for step in (1, 2):
+        child = valid(step, 0, 4.0, 0)
+        island.place(child)
+        island.credit(child, Placement.NOT_PLACED, 0.0)
+    rng = np.random.default_rng(0)
+    assert island.choose(rng) == (0, (1, 2))
+    island.correct(valid(0, 0, 4.5, 0))
+    assert island.choose(rng) == (0, ())

@@ -150,3 +150,16 @@ def test_population_spreads_over_a_front() -> None:
     kept = sorted(subject.ask(np.random.default_rng(draw)).parent for draw in range(300))
     firsts = sorted({member.gains[0] for member in subject.front() if member.step in set(kept)})
     assert max(np.diff(firsts)) < 0.35
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), min_size=1, max_size=60))
+@settings(max_examples=50)
+def test_with_one_objective_the_worst_by_merit_leaves(drawn: list[tuple[int, int]]) -> None:
+    population = Population(5)
+    for step, (gain, violation) in enumerate(drawn):
+        population.add(valid(step, float(gain), violation=float(violation)))
+    found = {(-float(violation), float(gain)) for gain, violation in drawn}
+    kept = [(-member.violation, member.gains[0]) for member in population.members]
+    assert kept == sorted(found, reverse=True)[:5]
+    peeled = front_numbers(population.gains(), np.array([member.violation for member in population.members]))
+    assert population.fitness()[:, 0].tolist() == peeled.tolist()

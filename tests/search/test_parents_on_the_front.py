@@ -6,7 +6,7 @@ import pytest
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.proposal import Placement
 from evolve.errors import ConfigurationError
-from evolve.search.inspirations import Inspired
+from evolve.search.inspirations import Contrast, Inspired
 from evolve.search.island import Island
 from evolve.search.parents import FrontParents, ParentRule, Ranking, TradeoffParents
 from evolve.search.pareto import ParetoFront
@@ -78,8 +78,20 @@ def test_an_island_shows_its_rule_who_rivals_and_how_they_did_as_parents() -> No
         island.place(Scored(step, 0, (), "test", Outcome.VALID, pair))
     for parent, placed in ((1, True), (1, False), (0, False)):
         island.choose(np.random.default_rng(0))
-        island.credit(parent, Placement.NEW if placed else Placement.NOT_PLACED, 0.0)
+        child = Scored(9, 0, (parent,), "test", Outcome.INVALID)
+        island.credit(child, Placement.NEW if placed else Placement.NOT_PLACED, 0.0)
     island.choose(np.random.default_rng(0))
     assert [elite.step for elite in seen[-1].elites] == [2, 1, 0]
     assert seen[-1].rivals.tolist() == [[3.0, 0.0], [2.0, 2.0], [0.0, 3.0]]
     assert seen[-1].children.tolist() == [0.0, 2.0, 1.0] and seen[-1].accepted.tolist() == [0.0, 1.0, 0.0]
+
+
+def test_beside_other_parents_stand_those_of_other_tradeoffs() -> None:
+    island = Island(ParetoFront(), FrontParents(), Contrast(records=2, worse=1))
+    for step, pair in enumerate([(1.0, 1.0), (2.0, 3.0), (3.0, 0.5)]):
+        island.place(Scored(step, 0, (), "test", Outcome.VALID, pair))
+    fallen = Scored(3, 0, (1,), "test", Outcome.VALID, (1.5, 2.0))
+    island.place(fallen)
+    island.credit(fallen, Placement.NOT_PLACED, 0.0)
+    seen = {island.choose(np.random.default_rng(draw)) for draw in range(40)}
+    assert seen == {(2, (1, 0)), (1, (2, 3))}

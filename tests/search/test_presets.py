@@ -35,7 +35,31 @@ def test_portfolio_climbs_from_the_latest_of_the_best_with_one_trajectory() -> N
         search.tell(valid(step, 0, gain))
     choices = [search.ask(np.random.default_rng(draw)) for draw in range(400)]
     assert {choice.island for choice in choices} == {0}
-    assert 200 < sum(choice.parent == 2 for choice in choices) < 400
+    assert 330 < sum(choice.parent == 2 for choice in choices) < 400
+
+
+def test_portfolio_leaves_its_leader_the_longer_no_record_falls() -> None:
+    search = made("search=portfolio")
+    for step, gain in enumerate([1.0, 2.0]):
+        search.tell(valid(step, 0, gain))
+    shares = []
+    for step in range(2, 41):
+        choices = [search.ask(np.random.default_rng(draw)) for draw in range(200)]
+        shares.append(sum(choice.parent == 1 for choice in choices) / len(choices))
+        search.tell(Scored(step, 0, (1,), "test", Outcome.INVALID))
+    assert shares[0] == 1.0
+    assert shares[0] > shares[15] > shares[38] > 0.35
+    search.tell(valid(41, 0, 3.0, parent=1))
+    assert {search.ask(np.random.default_rng(draw)).parent for draw in range(50)} == {41}
+
+
+def test_portfolio_shows_the_best_beside_what_came_before_it_and_what_fell_short() -> None:
+    search = made("search=portfolio")
+    for step, gain in enumerate([1.0, 2.0]):
+        search.tell(valid(step, 0, gain))
+    search.tell(valid(2, 0, 0.5, parent=1))
+    leading = [c for c in (search.ask(np.random.default_rng(draw)) for draw in range(50)) if c.parent == 1]
+    assert {choice.inspirations for choice in leading} == {(0, 2)}
 
 
 def test_portfolio_gets_trajectories_and_wishes_when_it_stands_still() -> None:

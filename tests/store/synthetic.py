@@ -30,10 +30,10 @@ _CAUSES = ("search_not_found", "unchanged", "duplicate")
 _BATCH = 2000
 
 
-def fill(store: Store, lease: Lease, attempts: int, *, seed: int = 0, lines: int = 12) -> None:
+def fill(store: Store, lease: Lease, attempts: int, *, seed: int = 0, lines: int = 12, metric: str = "score") -> None:
     """Write ``attempts`` finished attempts, the seed's included: programs of ``lines`` lines with small edits."""
     batch: list[Record] = []
-    for record in _records(attempts, np.random.default_rng(seed), lines):
+    for record in _records(attempts, np.random.default_rng(seed), lines, metric):
         batch.append(record)
         if len(batch) >= _BATCH:
             store.append(lease, batch)
@@ -41,7 +41,7 @@ def fill(store: Store, lease: Lease, attempts: int, *, seed: int = 0, lines: int
     store.append(lease, batch)
 
 
-def _records(attempts: int, rng: np.random.Generator, lines: int) -> Iterator[Record]:
+def _records(attempts: int, rng: np.random.Generator, lines: int, metric: str) -> Iterator[Record]:
     texts = {0: [f"x{line} = {line}" for line in range(lines)]}
     best = 0.0
     for step in range(attempts):
@@ -63,7 +63,7 @@ def _records(attempts: int, rng: np.random.Generator, lines: int) -> Iterator[Re
         yield Applied(Program(step, {"main.py": "\n".join(text)}, (parent,) if step else (), {"operator": operator}))
         outcome = Outcome.VALID if step == 0 or rng.random() < 0.9 else Outcome.CRASHED
         score = best + float(rng.normal()) * 0.1 - 0.15
-        metrics = {"score": score, "time_s": float(rng.random()), **dict.fromkeys(AUTOMATIC, float(lines))}
+        metrics = {metric: score, "time_s": float(rng.random()), **dict.fromkeys(AUTOMATIC, float(lines))}
         valid = outcome is Outcome.VALID
         yield Evaluated(step, Evaluation("full", outcome, "judge", metrics=metrics if valid else {}, seconds=0.25))
         placed = Placement.IMPROVED if valid and score > best else Placement.NOT_PLACED

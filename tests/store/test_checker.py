@@ -17,6 +17,7 @@ import pytest
 import zstandard
 
 from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.objective import Direction, Objective
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
@@ -104,7 +105,7 @@ def second_session(store: SqlStore, lease: Lease) -> None:
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("healthy") / "e.db"
     store = SqlStore(f"sqlite:///{path}")
-    store.create_run(RunInfo("r", "p", "running", {}, {}, 1.0))
+    store.create_run(RunInfo("r", "p", "running", {}, {}, 1.0, objectives=(Objective("score", Direction.MAXIMIZE),)))
     first_session(store, store.acquire("r", "a:1:1", 60.0))
     lease = store.acquire("r", "a:1:1", 60.0)
     second_session(store, lease)
@@ -131,6 +132,7 @@ def checked(path: Path, info: RunInfo | None = None) -> list[Finding]:
 
 def harm(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA legacy_alter_table = on")  # views do not keep a table from being replaced
         for statement in statements:
             connection.execute(statement)
 
@@ -338,10 +340,41 @@ DAMAGE: Sequence[tuple[str, Sequence[str], Sequence[tuple[Rule, str]]]] = (
 @pytest.mark.parametrize(("statements", "expected"), [case[1:] for case in DAMAGE], ids=[case[0] for case in DAMAGE])
 def test_damage_is_found(path: Path, statements: Sequence[str], expected: Sequence[tuple[Rule, str]]) -> None:
     harm(path, *statements)
-    found = checked(path)
+    # Harm to what is counted shows in the counts as well; what harms them alone comes below.
+    found = [finding for finding in checked(path) if finding.what is not Rule.COUNTS]
     assert [finding.what for finding in found] == [rule for rule, _ in expected], found
     for finding, (_, where) in zip(found, expected, strict=True):
         assert where in finding.where
+
+
+COUNTS: Sequence[tuple[str, str, str]] = (
+    ("a tally is lost", "DELETE FROM tallies WHERE operator = 'seed'", "attempts seed"),
+    (
+        "a tally is wrong",
+        "UPDATE tallies SET calls = 2 WHERE operator = 'diff' AND calls = 1",
+        "attempts diff m crashed",
+    ),
+    ("a tally costs more", "UPDATE tallies SET cost_usd = 0.6 WHERE cost_usd = 0.5", "attempts diff m crashed"),
+    ("a tally of nothing", "UPDATE tallies SET run = 1, model = 'x' WHERE operator = 'rescore'", "attempts rescore"),
+    ("a rank is lost", "DELETE FROM rankings WHERE step = 0", "step 0, objective 0"),
+    ("a record is lost", "DELETE FROM records WHERE step = 4", "step 4, objective 0"),
+    ("a record that was none", "UPDATE records SET gain = 9 WHERE step = 4", "step 4, objective 0"),
+)
+
+
+@pytest.mark.parametrize(("statement", "where"), [case[1:] for case in COUNTS], ids=[case[0] for case in COUNTS])
+def test_counts_that_are_not_what_the_rows_say_are_found(path: Path, statement: str, where: str) -> None:
+    harm(path, statement)
+    found = checked(path)
+    assert found and {finding.what for finding in found} == {Rule.COUNTS}
+    assert all(finding.where.startswith(where) for finding in found)
+
+
+def test_a_rank_of_what_did_not_score_so_is_found(path: Path) -> None:
+    harm(path, "UPDATE rankings SET gain = 9 WHERE step = 4", "UPDATE records SET gain = 9 WHERE step = 4")
+    told = [(finding.what, finding.expected) for finding in checked(path)]
+    missing = "no rank at 9.0, as no valid program scored so"
+    assert told == [(Rule.COUNTS, "a rank at 4.0"), (Rule.COUNTS, missing)]
 
 
 def test_a_content_that_is_not_what_its_name_says_is_found(path: Path) -> None:
@@ -396,4 +429,4 @@ def test_a_run_that_is_not_there_is_not_found(path: Path) -> None:
 
 def test_every_rule_of_the_record_is_proven_by_some_damage() -> None:
     proven = {rule for _, _, expected in DAMAGE for rule, _ in expected}
-    assert proven == set(Rule) - {Rule.TOTALS, Rule.REPLAY}
+    assert proven == set(Rule) - {Rule.TOTALS, Rule.COUNTS, Rule.REPLAY}

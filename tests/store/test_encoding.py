@@ -55,3 +55,12 @@ def test_what_is_not_data_is_refused() -> None:
 
 def test_equal_contents_have_equal_names() -> None:
     assert blob_hash(b"a") == blob_hash(b"a") != blob_hash(b"b")
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, {"a": [1e400]}, "\ud800", 2**70, -(2**70), 5e-324])
+def test_what_few_parsers_take_survives(value: object) -> None:
+    assert from_json(to_json(value)) == value
+
+
+def test_what_is_no_number_survives() -> None:
+    assert math.isnan(from_json(to_json(math.nan)))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
-from evolve.domain.proposal import Applied, Evaluated, Event, Finished
+from evolve.domain.proposal import Applied, Evaluated, Event, Finished, Record
 from evolve.errors import ConfigurationError, StoreError, StoreTooNew
 from evolve.store.columns import TABLES
 from evolve.store.exporting import Form, export_run
@@ -76,7 +76,7 @@ def test_rows_lose_nothing(
     store = MemoryStore(clock=Clock())
     store.create_run(RUN)
     verdict = Evaluation("full", Outcome.VALID, said, metrics=metrics, artifacts=artifacts, feedback=said)
-    records = [selected(0), Applied(Program(0, files, (), detail)), Evaluated(0, verdict)]
+    records: list[Record] = [selected(0), Applied(Program(0, files, (), detail)), Evaluated(0, verdict)]
     end = Finished(0, 0, Outcome.VALID, said, said, cell=said)
     store.append(store.acquire(RUN.id, "me", 9.0), [*records, end, Event(said, detail)])
     tables: dict[str, list[dict[str, object]]] = {table.name: [] for table in TABLES}
@@ -155,7 +155,7 @@ def test_a_folder_with_files_is_left_alone(store: MemoryStore, tmp_path: Path) -
         ("lessons.jsonl", '"step":3', '"step":9', "out of order, or of no attempt"),
         ("transitions.jsonl", '"request_hash":"', '"request_hash":"0', "transitions of calls"),
         ("artifacts.jsonl", '"stage":"full"', '"stage":"none"', "evaluation that it has not"),
-        ("artifacts.jsonl", '"data":"', '"data":"!', "padding"),
+        ("artifacts.jsonl", '"data":"', '"data":"!', "base64"),
         ("events.jsonl", '"fence":1', '"fence":null', "expected int in 'fence'"),
         ("orders.jsonl", '"kind":"pin"', '"kind":"unheard"', "unheard"),
         ("orders.jsonl", "}\n", "}", "whole line"),

@@ -2,10 +2,14 @@ import numpy as np
 
 
 def priority(vector: np.ndarray, m: int, n: int) -> float:
-    """Return the priority with which a vertex joins the set: all alike."""
+    """Return the priority with which a vertex joins the set: the remainder of a linear form that is 0."""
     # EVOLVE-BLOCK-START
-    first_weight = 0.0
-    last_weight = 0.0
-    modulus = 2
-    return first_weight * (int(vector[0]) % modulus) + last_weight * (int(vector[-1]) % modulus)
+    factor = 0
+    growth = 1
+    shift = 0
+
+    form = 0
+    for entry in vector.tolist():
+        form = form * growth + factor * entry
+    return float(form % (m + shift))
     # EVOLVE-BLOCK-END

@@ -5,14 +5,19 @@ import numpy as np
 
 # EVOLVE-BLOCK-START
 def centers(d: int) -> np.ndarray:
-    """Return the vectors with two entries +1 or -1: the roots of D_d."""
-    rows = []
-    for i, j in itertools.combinations(range(d), 2):
-        for a, b in itertools.product((-1, 1), repeat=2):
-            row = [0] * d
-            row[i], row[j] = a, b
-            rows.append(row)
-    return np.array(rows, dtype=np.int64)
+    """Take vectors with a few entries of +1 or -1, in order, each that is far enough from the ones taken."""
+    filled = 2
+    most_rows = 700
+
+    taken = np.zeros((0, d), dtype=np.int64)
+    for places in itertools.combinations(range(d), filled):
+        for signs in itertools.product((1, -1), repeat=filled):
+            row = np.zeros(d, dtype=np.int64)
+            row[list(places)] = signs
+            # At most half of the squared length, so at least the length apart.
+            if len(taken) < most_rows and (2 * (taken @ row) <= filled).all():
+                taken = np.vstack([taken, row])
+    return taken
 
 
 # EVOLVE-BLOCK-END
