@@ -1,8 +1,8 @@
-"""What judges of mathematical constructions share: the first look at an array, and floats without rounding.
+"""What judges of mathematical constructions share.
 
-A judge checks kind, shape and finiteness of an answer before it computes with it, and decides
-in integers: a double is a whole number over a power of two, so the doubles of one construction are whole
-numbers over one power of two.
+The first look at an array: kind, shape and finiteness, before anything is computed with it. Numbers without
+rounding: a double is a whole number over a power of two, so the doubles of one construction are whole
+numbers over one power of two. Sums whose rounding is bounded. Choice by a program's priorities.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from evaluators.candidate import Candidate
 
 Floats = npt.NDArray[np.float64]
 
-BLOCK = 512
+BLOCK = 512  # long enough for matrix products to run at full speed, small enough to stay in the cache
 LARGEST = 1e100  # squares and products of three such numbers are still finite
 
 
@@ -122,19 +122,16 @@ def priorities(candidate: Candidate, function: str, calls: Sequence[Sequence[Any
     with candidate.session() as session:
         answers = session.map(function, calls)
     for call, answer in zip(calls, answers, strict=True):
-        if (
-            isinstance(answer, bool)
-            or not isinstance(answer, int | float)
-            or answer != answer
-            or abs(answer) == math.inf
-        ):
-            if isinstance(answer, float) and answer == -math.inf:
-                continue
+        if not _is_priority(answer):
             shown = ", ".join(str(part.tolist() if isinstance(part, np.ndarray) else part) for part in call)
             return f"{function}({shown}) must return a finite number (or -inf for never), found {answer!r:.60}."
-        if isinstance(answer, int) and abs(answer) >= 2**63:
-            return f"{function} must return numbers below 2**63 in size, found one with {answer.bit_length()} bits."
     return np.array(answers, dtype=np.float64)
+
+
+def _is_priority(answer: Any) -> bool:
+    if type(answer) is int:
+        return -(2**63) < answer < 2**63
+    return type(answer) is float and (math.isfinite(answer) or answer == -math.inf)
 
 
 def greedy(

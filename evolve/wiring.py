@@ -445,10 +445,11 @@ def is_detached(config: Config) -> bool:
     return bool(detached)
 
 
-async def carry_on(config: Config, info: RunInfo, problem: Problem, observe: Observer) -> Result | None:
-    """Begin a run, or go on where its record ends; return how it ended, None if it had before.
+async def carry_on(config: Config, info: RunInfo, problem: Problem, observe: Observer, again: bool) -> Result | None:
+    """Begin a run, or go on where its record ends; return how it ended.
 
-    ``problem`` is the one that the configuration names, wherever its folder is here.
+    ``problem`` is the one that the configuration names, wherever its folder is here. ``again``: this controller takes
+    the place of one that was lost; None if that one had ended the run, or was told to pause.
     """
     parts = build(config, problem)
     store = parts.open_store()
@@ -458,7 +459,7 @@ async def carry_on(config: Config, info: RunInfo, problem: Problem, observe: Obs
         store.close()
     if known is None:
         return await start_run(parts, info, observe)
-    if known.status == "finished" and known.config["budget"] == config["budget"]:
+    if again and known.status != "running":
         return None
     return await resume_run(parts, info.id, observe)
 
@@ -633,9 +634,8 @@ def find_run(url: str, run: str) -> RunInfo:
     try:
         return store.run(run)
     except NotFound as error:  # only now: the totals of all runs take a while
-        raise NotFound(
-            f"{public(url)} has no run {run!r}. {nearest(run, [info.id for info in store.runs()])}"
-        ) from error
+        known = [info.id for info in store.runs()]
+        raise NotFound(f"{public(url)} has no run {run!r}. {nearest(run, known)}") from error
     finally:
         store.close()
 

@@ -217,6 +217,8 @@ def _print_estimate(config: wiring.Config, json_: bool) -> None:
 
 def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
     if config["study"] is not None:
+        if wiring.is_detached(config):
+            raise ConfigurationError("The runs of a study are compared by this command: controller.detached=false.")
         sys.exit(_of_study(config, quiet or json_))
     parts = wiring.build(config)
     info = wiring.new_run(config, parts)

@@ -21,8 +21,11 @@ from evolve.domain.problem import Problem
 from evolve.errors import EvolveError, SandboxUnavailable, StoreLocked
 from evolve.interfaces import RunInfo
 
-CarryOn = Callable[[Mapping[str, Any], RunInfo, Problem, Observer], Coroutine[Any, Any, Result | None]]
-"""Begins a run or goes on with it, from its configuration: a function of a module, so that it is sent by its name."""
+CarryOn = Callable[[Mapping[str, Any], RunInfo, Problem, Observer, bool], Coroutine[Any, Any, Result | None]]
+"""Begins a run or goes on with it, from its configuration: a function of a module, so that it is sent by its name.
+
+The last argument says whether the controller was lost and is made again: then only what was at work goes on.
+"""
 
 _LOOK_EVERY_S: Final = 2.0
 _LOCKED_FOR_S: Final = 90.0
@@ -76,14 +79,15 @@ class Controller:
     Args:
         assignment, parcel_data: what to do.
         leave: called when nobody needs it any more.
+        again: whether there was one before, which was lost.
         linger_s: how long it answers after the end.
     """
 
     def __init__(
-        self, assignment: Assignment, parcel_data: bytes, leave: Callable[[], None], *, linger_s: float
+        self, assignment: Assignment, parcel_data: bytes, leave: Callable[[], None], *, again: bool, linger_s: float
     ) -> None:
         self._assignment, self._parcel = assignment, Parcel(assignment.shipment.digest, parcel_data)
-        self._leave, self._linger_s = leave, linger_s
+        self._leave, self._again, self._linger_s = leave, again, linger_s
         self._loop: Loop | None = None
         self._events: asyncio.AbstractEventLoop | None = None
         self._last = Snapshot(Progress(), InFlight())
@@ -128,7 +132,7 @@ class Controller:
         deadline = time.monotonic() + _LOCKED_FOR_S
         while True:
             try:
-                return await assigned.carry_on(assigned.config, assigned.info, problem, self._observe)
+                return await assigned.carry_on(assigned.config, assigned.info, problem, self._observe, self._again)
             except StoreLocked:
                 if time.monotonic() > deadline:
                     raise

@@ -208,6 +208,8 @@ class HubWorker:
                 continue
             self._heard_at = self._now()
             for lease, refusal in over.items():
+                if refusal.code is Code.REPORTED:  # its report was faster than this beat, and is being answered
+                    continue
                 _log.info("An evaluation is stopped: %s", refusal.detail)
                 self._stop([lease])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -30,7 +31,8 @@ class ControllerActor(Controller):
     """A controller that ends its actor when nobody needs it any more."""
 
     def __init__(self, assignment: Assignment, parcel_data: bytes) -> None:
-        super().__init__(assignment, parcel_data, _end_this_actor, linger_s=_LINGER_S)
+        again = ray.get_runtime_context().was_current_actor_reconstructed
+        super().__init__(assignment, parcel_data, _end_this_actor, again=again, linger_s=_LINGER_S)
 
 
 def _end_this_actor() -> None:
@@ -60,14 +62,30 @@ def start_controller(assignment: Assignment, parcel_data: bytes) -> None:
         "max_restarts": -1,
         "num_cpus": 0,
     }
+    run = assignment.info.id
+    _make_way(run)
     try:
         ray.remote(ControllerActor).options(**options).remote(assignment, parcel_data)
     except ValueError as error:
-        run = assignment.info.id
         raise ConfigurationError(
             f"Run {run!r} has a controller on the cluster already: `evolve attach {run}` shows it, `evolve stop {run}` "
             f"ends it. ({error})"
         ) from error
+
+
+def _make_way(run: str) -> None:
+    """End a controller that has ended the run before, and only answers yet."""
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            handle: Any = ray.get_actor(run, namespace=NAMESPACE)
+            seen: Any = ray.get(handle.snapshot.remote(), timeout=_ANSWER_SECONDS)
+        except (ValueError, RayError):
+            return
+        if not seen.ended:
+            return
+        ray.kill(handle, no_restart=True)
+        time.sleep(_POLL_S)
 
 
 class Attached:
@@ -84,6 +102,11 @@ class Attached:
     def progress(self) -> Progress:
         """Where the run stood a moment ago."""
         return self._seen.progress
+
+    @property
+    def away(self) -> str:
+        """Why its store was away a moment ago, in words; empty if it was not."""
+        return self._seen.away
 
     def in_flight(self) -> InFlight:
         """What was begun and not finished a moment ago."""

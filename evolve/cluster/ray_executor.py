@@ -170,6 +170,8 @@ class RayExecutor:
 
     async def judge(self, job: Job) -> Verdict:
         """Judge on the next free sandbox of a node with what the stage claims; see Executor."""
+        if self._tending is not None and self._tending.done():
+            await self._tending  # raises what ended it
         ticket = Ticket(next(self._numbers), job, asyncio.get_running_loop().create_future())
         pool = self._pools[job.stage.resources]
         pool.take(ticket)

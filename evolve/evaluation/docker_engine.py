@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evolve.domain.problem import Limits, Problem
 from evolve.errors import SandboxUnavailable
-from evolve.evaluation.slot import ENVIRONMENT
+from evolve.evaluation.slot import ENVIRONMENT, granted_gpus
 from evolve.paths import bundled
 
 if TYPE_CHECKING:
@@ -97,13 +97,20 @@ class Box:
             "pids_limit": limits.processes + (_RUNTIME_PROCESSES if self.runtime else _OWN_PROCESSES),
             "ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
             "log_config": {"Type": "none"},
-            "device_requests": [{"Count": limits.gpus, "Capabilities": [["gpu"]]}] if limits.gpus else [],
+            "device_requests": _gpus(limits.gpus),
         }
 
 
 def _tmpfs(size_mb: int) -> str:
     files = max(1024, _FILES_PER_MB * size_mb)
     return f"rw,nosuid,nodev,exec,size={size_mb}m,nr_inodes={files},mode=1777"
+
+
+def _gpus(count: int) -> list[dict[str, Any]]:
+    """Return a request for those GPUs that this process was given, or for any."""
+    given = granted_gpus()
+    which = {"DeviceIDs": given} if given else {"Count": count}
+    return [{**which, "Capabilities": [["gpu"]]}] if count else []
 
 
 def _seccomp_profile() -> str:

@@ -36,6 +36,7 @@ ENVIRONMENT: Final = {
 }
 START_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 10.0
+_GPUS: Final = "CUDA_VISIBLE_DEVICES"
 _LAST_WORDS_BYTES: Final = 2000
 _JUDGE_SECONDS: Final = 30.0
 _JUDGE_FACTOR: Final = 3.0
@@ -65,7 +66,7 @@ class Slot:
                 stdout=output,
                 stderr=output,
                 pass_fds=[guest.fileno(), lives.fileno(), *(connection.fileno() for connection in passed)],
-                env={"PATH": _search_path(python), **ENVIRONMENT},
+                env={"PATH": _search_path(python), **ENVIRONMENT, **_granted_gpus()},
                 cwd="/",
                 start_new_session=True,
             )
@@ -219,6 +220,15 @@ class SlotSandbox(ABC):
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - _LAST_WORDS_BYTES))
         self._words = output.read().decode("utf-8", "replace").strip()
+
+
+def granted_gpus() -> list[str]:
+    """Return the GPUs that this process was given, as a cluster names them; empty where nobody shared them out."""
+    return [name for name in os.environ.get(_GPUS, "").split(",") if name.strip()]
+
+
+def _granted_gpus() -> dict[str, str]:
+    return {_GPUS: ",".join(granted_gpus())} if granted_gpus() else {}
 
 
 def _search_path(python: str) -> str:

@@ -41,21 +41,26 @@ def main(kills: int, stores: str, seed: int, limit_s: int) -> None:
         name: planned(share, rng, database=name == "postgresql") for name, share in zip(names, shares, strict=True)
     }
     try:
-        with ExitStack() as stack:
-            server = stack.enter_context(_database_server()) if "postgresql" in names else None
-            nursery = stack.enter_context(_nursery())
-            for number in range(max(len(plan) for plan in plans.values())):
-                for name, plan in plans.items():
-                    if number < len(plan) and time.monotonic() - began < limit_s:
-                        _live(nursery, server if name == "postgresql" else None, plan[number], tallies[name], number)
-                        click.echo(
-                            f"{time.monotonic() - began:.0f} s: {name}, run {number + 1} of {len(plan)}", err=True
-                        )
+        _live_all(plans, tallies, limit_s)
     finally:  # interrupted or not: what was seen by then is worth seeing
         done = sum(tally.kills.total() for tally in tallies.values())
         _print(tallies, done, time.monotonic() - began)
     clean = not any(tally.complaints for tally in tallies.values())
     sys.exit(0 if clean and done >= kills * 9 // 10 else 1)
+
+
+def _live_all(plans: dict[str, list[list[Kill]]], tallies: dict[str, Tally], limit_s: float) -> None:
+    """Have the planned runs live and die, one store after the other, until it is too late to begin another."""
+    began = time.monotonic()
+    with ExitStack() as stack:
+        server = stack.enter_context(_database_server()) if "postgresql" in plans else None
+        nursery = stack.enter_context(_nursery())
+        for number in range(max(len(plan) for plan in plans.values())):
+            for name, plan in plans.items():
+                if number < len(plan) and time.monotonic() - began < limit_s:
+                    _live(nursery, server if name == "postgresql" else None, plan[number], tallies[name], number)
+                    passed_s = time.monotonic() - began
+                    click.echo(f"{passed_s:.0f} s: {name}, run {number + 1} of {len(plan)}", err=True)
 
 
 @contextmanager

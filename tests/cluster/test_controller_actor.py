@@ -28,7 +28,13 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class Started:
     """A controller in this process, and whether it has left."""
 
-    def __init__(self, overrides: list[str], carry_on: Any = wiring.carry_on, edition: Edition | None = None) -> None:
+    def __init__(
+        self,
+        overrides: list[str],
+        carry_on: Any = wiring.carry_on,
+        edition: Edition | None = None,
+        again: bool = False,
+    ) -> None:
         config = wiring.configure([f"problem={TRIVIAL}", "sandbox=process", "run=r", "executor.width=1", *overrides])
         parts = wiring.build(config)
         parcel = pack(parts.problem)
@@ -37,7 +43,7 @@ class Started:
         info = wiring.new_run(config, parts)
         assignment = Assignment(edition=edition, carry_on=carry_on, config=config, info=info, shipment=shipment)
         self.left = threading.Event()
-        self.controller = Controller(assignment, parcel.data, self.left.set, linger_s=0.2)
+        self.controller = Controller(assignment, parcel.data, self.left.set, again=again, linger_s=0.2)
 
     def until_ended(self) -> Snapshot:
         deadline = time.monotonic() + LONG_S
@@ -58,8 +64,8 @@ def test_it_works_from_the_parcel_and_is_seen_at_work(tmp_path: Path) -> None:
     assert seen.error == "" and seen.result is not None and seen.result.status == "finished"
     assert seen.progress.spent.evaluations >= 60
 
-    again = Started([store, "budget.evaluations=60"]).until_ended()
-    assert again.begun and again.error == "" and again.result is None
+    lost_after_the_end = Started([store, "budget.evaluations=70"], again=True).until_ended()
+    assert lost_after_the_end.error == "" and lost_after_the_end.result is None
 
     longer = Started([store, "budget.evaluations=70"]).until_ended()
     assert longer.result is not None and longer.progress.spent.evaluations >= 70
@@ -76,7 +82,9 @@ def test_other_code_does_not_go_on_with_a_run(tmp_path: Path) -> None:
     assert "The controller's node has evolve" in seen.error and not (tmp_path / "r.db").exists()
 
 
-async def failing(config: Mapping[str, Any], info: RunInfo, problem: Problem, observe: Observer) -> Result | None:
+async def failing(
+    config: Mapping[str, Any], info: RunInfo, problem: Problem, observe: Observer, again: bool
+) -> Result | None:
     raise ZeroDivisionError("nobody has thought of this")
 
 
@@ -89,7 +97,7 @@ def test_it_waits_for_the_lease_of_the_one_before(monkeypatch: pytest.MonkeyPatc
     tried: list[str] = []
 
     async def locked_at_first(
-        config: Mapping[str, Any], info: RunInfo, problem: Problem, observe: Observer
+        config: Mapping[str, Any], info: RunInfo, problem: Problem, observe: Observer, again: bool
     ) -> Result | None:
         tried.append(info.id)
         if len(tried) < 3:

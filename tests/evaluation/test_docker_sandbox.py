@@ -56,7 +56,14 @@ def test_limits_are_of_all_processes_together() -> None:
     assert "size=10m" in made["tmpfs"]["/tmp"]
 
 
-def test_gpus_change_nothing_but_the_devices() -> None:
+def test_a_container_gets_the_gpus_that_its_process_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5f")
+    assert options(replace(LIMITS, gpus=2))["device_requests"][0]["DeviceIDs"] == ["3", "GPU-5f"]
+    assert options()["device_requests"] == []
+
+
+def test_gpus_change_nothing_but_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with_gpus = options(replace(LIMITS, gpus=2))
     assert with_gpus.pop("device_requests") == [{"Count": 2, "Capabilities": [["gpu"]]}]
     without = options()

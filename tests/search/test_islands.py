@@ -216,9 +216,9 @@ def test_wishes_and_earlier_records_come_with_stagnation() -> None:
 def filled(island: Island, told: int) -> Island:
     for step in range(told):
         island.count()
-        told = valid(step, 0, float(step), step % 3)
-        placement, _ = island.place(told)
-        island.credit(told, placement, 0.0)
+        scored = valid(step, 0, float(step), step % 3)
+        placement, _ = island.place(scored)
+        island.credit(scored, placement, 0.0)
     return island
 
 

@@ -170,6 +170,8 @@ def test_a_file_of_the_first_schema_is_upgraded_keeps_everything_and_goes_on(tmp
     assert store.requests("old", 1) == [(request, answer)]
     assert not any(evaluation.reused for evaluation in store.evaluations("old", 1))
     assert store.calls("old", 1) == []
+    status = store.questions().status("old")
+    assert (status.finished, status.in_flight, status.calls, status.cost_usd) == (2, 1, 1, 0.25)
     lease = store.acquire("old", "elsewhere:1:1", 60.0)
     sent = Called(2, "hash-0", 0, CallState.SENT, "openai/x")
     store.append(lease, [sent, Completed(2, "hash-0", answer), Learned(2, (lesson,))])
