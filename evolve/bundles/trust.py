@@ -25,6 +25,9 @@ RENAMED: Final[Mapping[str, str]] = MappingProxyType({})
 """Classes by the names that older versions had for them; whoever renames or moves a class of a preset adds a
 line, so that older runs can be replayed and resumed: ``{"evolve.search.old.Name": "evolve.search.new.Name"}``.
 """
+FORMER: Final = frozenset({"evolve.search.inspirations.Trajectory"})
+"""Classes that presets named once and that are still there. Whoever takes the last preset of a class away, but not
+the class, adds it, so that older runs can be replayed."""
 _TARGET = "_target_"
 _PLAIN_KEYS = frozenset({_TARGET, "_partial_", "_convert_"})
 
@@ -70,9 +73,9 @@ def refusals(config: Mapping[str, Any]) -> list[str]:
 
 @cache
 def known_targets() -> frozenset[str]:
-    """Return the classes that presets of this version name."""
+    """Return the classes that presets of this version name, or of earlier ones."""
     texts = (path.read_text("utf-8") for path in bundled("conf").rglob("*.yaml"))
-    return frozenset(target for text in texts for target in _targets(yaml.safe_load(text)))
+    return FORMER.union(target for text in texts for target in _targets(yaml.safe_load(text)))
 
 
 def _targets(data: object) -> Iterator[str]:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hydra.utils import get_object
 
 from evolve import wiring
-from evolve.bundles.trust import OPENED, known_targets, refusals, refuse_to_work_on, settings_of
+from evolve.bundles.trust import FORMER, OPENED, known_targets, refusals, refuse_to_work_on, settings_of
 from evolve.errors import ConfigurationError
 from evolve.interfaces import RunInfo
 from evolve.paths import bundled
@@ -30,7 +31,8 @@ def run_with(config: dict[str, Any], trusted: bool | None = False) -> RunInfo:
 def test_every_class_of_every_preset_is_known() -> None:
     texts = [path.read_text() for path in bundled("conf").rglob("*.yaml")]
     named = {target for text in texts for target in re.findall(r"_target_: *([\w.]+)", text)}
-    assert len(named) > 30 and named == known_targets()
+    assert len(named) > 30 and named | FORMER == known_targets()
+    assert all(callable(get_object(target)) for target in FORMER), "a class that is gone is no former one"
 
 
 def test_the_settings_of_this_version_are_taken_as_they_are(config: dict[str, Any]) -> None:
