@@ -14,6 +14,7 @@ from evolve.errors import EvolveError
 from evolve.mutation.syntax import compiles
 
 PROGRAMS = 20_000
+MEMORY = "controller's memory per program"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,8 @@ def test_a_run_of_20_000_is_written_asked_about_and_resumed(tmp_path: Path) -> N
     url = f"sqlite:///{tmp_path / 'long.db'}"
     figures = {figure.name: figure.value for figure in measure(url, PROGRAMS, lambda _: None)}
     assert 500 < figures["room per program of 5 kB"] <= 1500
-    assert -500 < figures["controller's memory per program"] <= 2000
-    assert all(value > 0 for name, value in figures.items() if name != "controller's memory per program")
+    assert -500 < figures[MEMORY] <= 2000  # of two processes: what they hold is only about known
+    assert {name for name, value in figures.items() if value <= 0} <= {MEMORY, "of that, artifacts"}  # there are none
     store = wiring.open_existing(url)
     try:
         assert store.run(LONG).proposals > PROGRAMS  # it went on after it was resumed
