@@ -14,6 +14,7 @@ from evolve.errors import EvolveError
 from evolve.mutation.syntax import compiles
 
 PROGRAMS = 20_000
+MEMORY = "controller's memory per program"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,8 @@ def test_a_run_of_20_000_is_written_asked_about_and_resumed(tmp_path: Path) -> N
     url = f"sqlite:///{tmp_path / 'long.db'}"
     figures = {figure.name: figure.value for figure in measure(url, PROGRAMS, lambda _: None)}
     assert 500 < figures["room per program of 5 kB"] <= 1500
-    assert -500 < figures["controller's memory per program"] <= 2000
-    assert all(value > 0 for name, value in figures.items() if name != "controller's memory per program")
+    assert -500 < figures[MEMORY] <= 2000  # of two processes: what they hold is only about known
+    assert {name for name, value in figures.items() if value <= 0} <= {MEMORY, "of that, artifacts"}  # there are none
     store = wiring.open_existing(url)
     try:
         assert store.run(LONG).proposals > PROGRAMS  # it went on after it was resumed
@@ -58,7 +59,7 @@ def test_made_up_attempts_fail_ask_models_and_improve_as_in_a_run(attempts: list
     assert 20 < sum(isinstance(record, Completed) for records in attempts for record in records) < 100
     evaluations = [record.evaluation for records in attempts for record in records if isinstance(record, Evaluated)]
     costs = [evaluation.metrics["cost"] for evaluation in evaluations if evaluation.outcome is Outcome.VALID]
-    assert min(costs) < 0.99 * costs[0]
+    assert min(costs) < min(costs[: len(costs) // 2]) < costs[0]
 
 
 def test_a_history_is_the_same_each_time(attempts: list[list[Record]]) -> None:
