@@ -1,6 +1,7 @@
 # `make demo` and `make test` set everything up first; `make help` lists the rest.
 VENV ?= .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 
 .PHONY: help demo test check format images chaos clean
 help:  ## list the targets
@@ -17,7 +18,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -p xdist.plugin -n $(JOBS) --dist loadfile
 
 format: $(VENV)/.installed-dev  ## format the code
 	$(BIN)/ruff format .
