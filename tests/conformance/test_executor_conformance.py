@@ -10,13 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from evolve import wiring
 from evolve.controller.local_executor import LocalExecutor
 from evolve.domain.evaluation import Outcome
 from evolve.domain.objective import Direction
 from evolve.domain.problem import Problem, Stage
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.interfaces import Bar, Executor, Job
+from tests.cluster import cluster_support
+from tests.cluster.conftest import _cluster, nodes
 from tests.cluster.hub_support import hub, make_worker, processes, working
+
+__all__ = ["_cluster", "nodes"]
 
 PATIENCE_S = 60.0
 EVALUATE = """
@@ -68,11 +73,23 @@ async def pulled(problem: Problem, width: int) -> AsyncIterator[Executor]:
         await executor.close()
 
 
-STARTED: dict[str, Started] = {"local": local, "hub": pulled}
+@asynccontextmanager
+async def on_ray(problem: Problem, width: int) -> AsyncIterator[Executor]:
+    """Return an executor on the cluster of the ``nodes`` fixture; its sandboxes are those of a worker there."""
+    settings = wiring.configure(["problem=none", "sandbox=process", "sandbox.pin=false"])
+    executor = cluster_support.executor(problem, settings, width=width, retries=2)
+    await executor.start()
+    yield executor
+    await executor.close()
+
+
+STARTED: dict[str, Started] = {"local": local, "hub": pulled, "ray": on_ray}
 
 
 @pytest.fixture(params=STARTED)
 def started(request: pytest.FixtureRequest) -> Started:
+    if request.param == "ray":
+        request.getfixturevalue("nodes")
     return STARTED[request.param]
 
 
@@ -85,6 +102,7 @@ def problem(tmp_path: Path) -> Problem:
     (folder / "evaluate.py").write_text(EVALUATE)
     (folder / "problem.yaml").write_text(
         "statement: x\nobjectives: [{name: value, direction: maximize}]\nparams: {notes: ''}\nresources: {cpus: 0.01}\n"
+        "stages: [{name: full}, {name: looped}, {name: broken}, {name: broken once}]\n"
     )
     return Problem.load(folder, {"notes": str(tmp_path / "notes")})
 
