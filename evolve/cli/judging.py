@@ -114,6 +114,7 @@ def check(
                 {
                     "problem": loaded.name,
                     "judge_hash": loaded.judge_hash(),
+                    "isolation": str(loaded.isolation),
                     "programs": rows,
                     "noise": noise,
                     "findings": findings,
@@ -126,6 +127,8 @@ def check(
             click.echo(noise_line(row))
         for line in findings or ["Everything is in order."]:
             click.echo(line)
+        if loaded.isolation.caveat:
+            click.echo(loaded.isolation.caveat)
     sys.exit(1 if findings else 0)
 
 

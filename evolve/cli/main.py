@@ -23,6 +23,7 @@ _COMMANDS = {
     "eval": ("evolve.cli.judging", "Judge programs."),
     "check": ("evolve.cli.judging", "Try a problem folder out; asks no model."),
     "new": ("evolve.cli.judging", "Write a working problem folder."),
+    "import": ("evolve.cli.importing", "Make a problem folder of an OpenEvolve or ShinkaEvolve task, or a command."),
     "runs": ("evolve.cli.looking", "List the runs of a store."),
     "show": ("evolve.cli.looking", "Show a run, or one of its programs."),
     "best": ("evolve.cli.looking", "Print or write a run's best program."),
@@ -38,7 +39,7 @@ _COMMANDS = {
 }
 
 
-_FUNCTIONS = {"eval": "eval_", "fork": "fork_", "open": "open_"}
+_FUNCTIONS = {"eval": "eval_", "fork": "fork_", "open": "open_", "import": "import_"}
 
 
 class _Lazy(click.Group):

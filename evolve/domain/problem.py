@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 import yaml
 
 from evolve.domain.blocks import editable_regions
+from evolve.domain.isolation import Isolation
 from evolve.domain.objective import Constraint, Direction, Feature, Objective
 from evolve.domain.program import AUTOMATIC, Program
 from evolve.domain.resources import ONE_CORE, Resources
@@ -141,6 +142,7 @@ class Problem:
         deterministic: whether a program scores the same whenever it is judged, so that a score on record
             need not be found again.
         one_block: whether only one of the seed's blocks may change.
+        isolation: whether a program shares a process with what scores it.
     """
 
     name: str
@@ -160,6 +162,7 @@ class Problem:
     constraints: tuple[Constraint, ...] = ()
     deterministic: bool = True
     one_block: bool = False
+    isolation: Isolation = Isolation.SEPARATE
 
     @classmethod
     def load(cls, folder: Path, params: Mapping[str, object] | None = None) -> Problem:
@@ -297,7 +300,7 @@ def _text(path: Path) -> str:
 
 _FIELDS = {
     "name", "statement", "language", "objectives", "features", "constraints", "params", "editable", "entry",
-    "stages", "sealed", "limits", "resources", "preload", "known_best", "deterministic",
+    "stages", "sealed", "limits", "resources", "preload", "known_best", "deterministic", "isolation",
 }  # fmt: skip
 _DEFAULT_FEATURES = (Feature("program_lines", 0.0, 80.0, 16),)
 
@@ -342,6 +345,7 @@ class _Reader:
             known_best=tuple(self._known(item, i, objectives) for i, item in enumerate(self._list(raw, "known_best"))),
             constraints=tuple(self._constraint(item, i) for i, item in enumerate(self._list(raw, "constraints"))),
             deterministic=self._bool(raw, "deterministic", True),
+            isolation=self._isolation(raw),
         )
         editable = [path for path in seed_files if problem.is_editable(path)]
         if not editable:
@@ -423,6 +427,12 @@ class _Reader:
         if not isinstance(value, bool):
             self._fail(name, "true or false", repr(value))
         return value
+
+    def _isolation(self, raw: Mapping[str, Any]) -> Isolation:
+        value = self._str(raw, "isolation", Isolation.SEPARATE)
+        if value not in tuple(Isolation):
+            self._fail("isolation", f"one of {', '.join(Isolation)}", repr(value))
+        return Isolation(value)
 
     def _mapping(self, item: Any, where: str, known: set[str]) -> dict[str, Any]:
         if not isinstance(item, dict):

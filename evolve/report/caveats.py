@@ -18,7 +18,7 @@ def caveats(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str
 
 
 def _of_scores(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str, object] | None) -> list[str]:
-    found = []
+    found = [problem.isolation.caveat] if problem.isolation.caveat else []
     if problem.sealed is None:
         found.append("The problem has no sealed instances: the champion's score is on those that chose it.")
     elif sealed is None:
