@@ -35,6 +35,8 @@ from evolve.domain.rules import Rules
 from evolve.domain.steering import check_weights, weight_vector
 from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, SandboxUnavailable, nearest
 from evolve.evaluation import docker_engine
+from evolve.importing.kinds import find_task
+from evolve.importing.writing import problem_beside
 from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store, Tier
 from evolve.llm.ensemble import Ensemble
 from evolve.mutation.answer import ModelOperator
@@ -351,13 +353,18 @@ def problem_names() -> list[str]:
 
 
 def load_problem(name: str, params: Mapping[str, object] | None = None) -> Problem:
-    """Return a bundled problem by name, or the one in a folder. Raises ConfigurationError or ProblemError."""
+    """Return a bundled problem by name, the one in a folder, or that of another system's task at a path.
+
+    Raises ConfigurationError or ProblemError.
+    """
     if name in problem_names():
         return Problem.load(bundled("problems") / name, params)
-    if "/" not in name and name not in (".", "..") and not Path(name).is_dir():
+    path = Path(name)
+    if "/" not in name and name not in (".", "..") and not path.exists():
         hint = f"{nearest(name, problem_names())} A path like ./{name} names a folder of yours."
         raise ConfigurationError(f"There is no problem {name!r}. {hint}")
-    return Problem.load(Path(name), params)
+    task = None if (path / "problem.yaml").exists() else find_task(path)
+    return Problem.load(problem_beside(task).folder if task else path, params)
 
 
 def build_problem(config: Config) -> Problem:

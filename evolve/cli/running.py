@@ -264,6 +264,8 @@ def _on_record(parts: Parts, info: RunInfo) -> RunInfo | None:
 
 
 def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> None:
+    if parts.problem.isolation.caveat:
+        say(parts.problem.isolation.caveat)
     result = _to_end(_Watched(parts, run, quiet or json_), begin)
     best = _program(parts, result)
     if json_:

@@ -13,7 +13,8 @@ from evolve.importing import settings
 from evolve.importing.peer import TIMEOUT_S, Kind, Peer
 
 _DEFAULT_THRESHOLDS = (0.5, 0.75, 0.9)
-LEFT_OUT = {"__pycache__", "openevolve_output", "node_modules", "results", "venv"}
+_LEFT_OUT = {"__pycache__", "openevolve_output", "node_modules", "results", "runs", "venv"}
+"""Folders that runs and tools make: a task must not change because somebody worked on it."""
 
 
 def recognise(path: Path, command: str = "", programs: Sequence[str] = ()) -> Peer:
@@ -23,18 +24,29 @@ def recognise(path: Path, command: str = "", programs: Sequence[str] = ()) -> Pe
         raise ConfigurationError(f"There is nothing at {path}: expected a folder, or a file with an evaluate function.")
     if command:
         return _command(path, command, programs)
-    peer = _file(path) if path.is_file() else _openevolve(path) or _shinka(path)
+    peer = find_task(path)
     if peer is None:
         raise ConfigurationError(f"{path} is no task that is known here. {_looked_for(path)}")
     return peer
 
 
+def find_task(path: Path) -> Peer | None:
+    """Return the task in a folder or file, None if it is none. Raises ConfigurationError for one that is wrong."""
+    path = path.resolve()
+    if path.is_file():
+        return _file(path)
+    return (_openevolve(path) or _shinka(path)) if path.is_dir() else None
+
+
 def travelling(folder: Path) -> list[Path]:
     """Return the files of a task: no hidden ones, no results, and nothing that a link takes from elsewhere."""
+    problems = [file.parent for file in folder.rglob("problem.yaml")]  # written here by an earlier import
     found = []
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if any(part in LEFT_OUT or part.startswith(".") for part in parts):
+        if any(part in _LEFT_OUT or part.startswith(".") for part in parts):
+            continue
+        if any(path.is_relative_to(problem) for problem in problems):
             continue
         if path.is_file() and path.resolve().is_relative_to(folder):
             found.append(path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
+from evolve import __version__
 from evolve.domain.isolation import Isolation
 from evolve.domain.objective import Direction
 from evolve.domain.problem import Problem
@@ -44,14 +48,42 @@ def write_problem(peer: Peer, target: Path, objectives: Mapping[str, Direction] 
     if target.exists():
         raise ConfigurationError(f"{target} exists already; choose another folder with --out, or remove it.")
     chosen = objectives or _reported(peer)
-    beside = target.with_name(target.name + ".partial")
-    try:
-        _fill(peer, beside, chosen)
-        Problem.load(beside)
-        beside.rename(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".import-") as beside:
+        written = Path(beside) / target.name
+        _fill(peer, written, chosen)
+        Problem.load(written)
+        written.rename(target)
     return Problem.load(target)
+
+
+def problem_beside(peer: Peer) -> Problem:
+    """Return the problem of a task that nobody imported, from a copy under the user's cache.
+
+    The copy is found again as long as neither the task nor this package's judge of it changes.
+    Raises ConfigurationError or ProblemError.
+    """
+    target = _cache() / f"{peer.folder.name}-{_digest(peer)}"
+    if not target.exists():
+        try:
+            return write_problem(peer, target)
+        except OSError:
+            if not target.exists():  # else another process was faster
+                raise
+    return Problem.load(target)
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "evolve" / "imported"
+
+
+def _digest(peer: Peer) -> str:
+    digest = hashlib.sha256(f"{__version__} {peer}".encode())
+    ours = bundled("problems") / "_imported"
+    for path in (*_files(peer), *(found for found in sorted(ours.rglob("*")) if found.suffix == ".py")):
+        digest.update(f"\0{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
 def _reported(peer: Peer) -> Mapping[str, Direction]:
@@ -63,8 +95,8 @@ def _reported(peer: Peer) -> Mapping[str, Direction]:
     home = " (OpenEvolve takes the mean of all numbers then)" if peer.kind is Kind.OPENEVOLVE else ""
     what = peer.evaluator or "the command"
     raise ConfigurationError(
-        f"{what} reports no {USUAL}{home}. Say what counts: --objective NAME=maximize or NAME=minimize, most "
-        "important first."
+        f"{what} reports no {USUAL}{home}. Say what counts: `evolve import PATH --objective NAME=maximize` (or "
+        "NAME=minimize), most important first."
     )
 
 
