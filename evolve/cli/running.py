@@ -85,6 +85,7 @@ def run(
     elif detach:
         parts = wiring.build(config)
         info = wiring.new_run(config, parts)
+        _say_caveat(parts)
         detaching.begin(config, parts, info)
         detaching.say_how_to_attach(info.id, json_)
     else:
@@ -229,6 +230,7 @@ def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
 
 def _on_cluster(config: wiring.Config, parts: Parts, info: RunInfo, quiet: bool, json_: bool) -> int:
     """Begin or go on with a run whose controller works on the cluster, and watch it; return the exit code."""
+    _say_caveat(parts)
     detaching.begin(config, parts, info)
     return detaching.watch(parts, info.id, str(config["executor"]["address"]), quiet, json_)
 
@@ -263,9 +265,13 @@ def _on_record(parts: Parts, info: RunInfo) -> RunInfo | None:
         store.close()
 
 
-def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> None:
+def _say_caveat(parts: Parts) -> None:
     if parts.problem.isolation.caveat:
         say(parts.problem.isolation.caveat)
+
+
+def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> None:
+    _say_caveat(parts)
     result = _to_end(_Watched(parts, run, quiet or json_), begin)
     best = _program(parts, result)
     if json_:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evolve.domain.blocks import START, editable_regions
-from evolve.errors import ConfigurationError
+from evolve.errors import ConfigurationError, nearest
 from evolve.importing import settings
 from evolve.importing.peer import TIMEOUT_S, Kind, Peer
 
@@ -150,9 +150,10 @@ def _command(path: Path, command: str, programs: Sequence[str]) -> Peer:
     marked = [name for name in map(str, programs) if name] or _with_blocks(path)
     if not marked:
         raise ConfigurationError(f"No file of {path} has {START} comments: name what may change with --program FILE.")
+    known = [file.relative_to(path).as_posix() for file in travelling(path)]
     for name in marked:
-        if not (path / name).is_file():
-            raise ConfigurationError(f"--program {name}: {path} has no such file.")
+        if name not in known:
+            raise ConfigurationError(f"--program {name}: {path} has no such file. {nearest(name, known)}")
     return Peer(Kind.COMMAND, path, tuple(marked), "", TIMEOUT_S, "", {"command": command})
 
 

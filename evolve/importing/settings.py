@@ -70,8 +70,18 @@ def find_text(script: str, name: str) -> str:
             named = node.arg == name
         else:
             continue
-        if named and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            return node.value.value
+        if named and (text := _literal(node.value)):
+            return text
+    return ""
+
+
+def _literal(node: ast.expr) -> str:
+    """Return a text written out, also one that is stripped or dedented at once."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.Call):
+        called = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return next((text for part in (*called, *node.args) if (text := _literal(part))), "")
     return ""
 
 

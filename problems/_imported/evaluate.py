@@ -19,12 +19,13 @@ HERE = Path(__file__).parent
 RUNNER = "evolve_runner.py"
 SPEC = json.loads((HERE / "peer.json").read_text("utf-8"))
 PRIVATE = "private."
+LONGEST_NAME = 200
 
 
 def packed(folders: dict[str, Path]) -> np.ndarray:
     """Return the files below each folder as one zip archive, its path under the given prefix."""
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as files:
+    with zipfile.ZipFile(archive, "w", strict_timestamps=False) as files:
         for prefix, folder in folders.items():
             for path in sorted(folder.rglob("*")):
                 if path.is_file() and "__pycache__" not in path.parts:
@@ -56,8 +57,8 @@ def verdict(answer: dict[str, Any], objectives: list[str]) -> Score:
         if not math.isfinite(metrics[name]):
             return Score(valid=False, feedback=f"{name} is {metrics[name]}, not a finite number.", artifacts=words)
     kept = {name: value for name, value in metrics.items() if name in objectives or not name.startswith(PRIVATE)}
-    finite = {name: value for name, value in kept.items() if math.isfinite(value)}
-    left_out = [f"{name} is {kept[name]} and is left out." for name in kept if name not in finite]
+    finite = {name: value for name, value in kept.items() if math.isfinite(value) and len(name) <= LONGEST_NAME}
+    left_out = [f"{name[:LONGEST_NAME]} is {kept[name]} and is left out." for name in kept if name not in finite]
     return Score(finite, feedback="\n".join([*answer["notes"], *left_out]), artifacts=words)
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 SHIMS = "evolve_shims"
 RESULTS = "evolve_results"
 LONGEST_ERROR = 4000
+MOST_ARTIFACTS = 64
+LARGEST_ARTIFACT = 32_000  # all together they must fit into one answer, which may have 4 MiB
 
 
 def score(peer, spec):
@@ -182,12 +184,17 @@ def collected(metrics, artifacts, notes=()):
         elif value is not None:
             words[name] = shown(value)
     words.update((name, shown(value)) for name, value in flat(artifacts))
+    left_out = list(words)[MOST_ARTIFACTS:]
+    for name in left_out:
+        del words[name]
+    notes = [*notes, *([f"{len(left_out)} artifacts are left out."] if left_out else [])]
     failed = error if isinstance(error, str) and error.strip() and number(error) is None else ""
     return result(numbers, words, list(notes), failed[-LONGEST_ERROR:])
 
 
 def result(metrics=None, words=None, notes=None, error=""):
-    return {"metrics": metrics or {}, "words": words or {}, "notes": notes or [], "error": error}
+    notes = [plain(note[:LONGEST_ERROR]) for note in notes or []]
+    return {"metrics": metrics or {}, "words": words or {}, "notes": notes, "error": plain(error)}
 
 
 def flat(values, prefix=""):
@@ -211,9 +218,16 @@ def number(value):
 
 
 def shown(value):
-    if isinstance(value, (bytes, str)):
-        return value
-    try:
-        return json.dumps(value, default=str)
-    except (TypeError, ValueError):
-        return str(value)
+    """Return an artifact: a picture as it is, all else as text."""
+    if isinstance(value, bytes):
+        return value if len(value) <= LARGEST_ARTIFACT else f"[{len(value)} bytes left out]"
+    if not isinstance(value, str):
+        try:
+            value = json.dumps(value, default=str)
+        except (TypeError, ValueError):
+            value = str(value)
+    return plain(value[:LARGEST_ARTIFACT])
+
+
+def plain(text):
+    return text.encode("utf-8", "replace").decode()

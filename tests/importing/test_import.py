@@ -19,7 +19,7 @@ from evolve.domain.objective import Direction
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, ProblemError
 from evolve.evaluation.process_sandbox import ProcessSandbox
-from evolve.importing.kinds import recognise
+from evolve.importing.kinds import recognise, travelling
 from evolve.importing.writing import write_problem
 from evolve.interfaces import Job, Verdict
 
@@ -66,6 +66,9 @@ PROGRAMS = {
     "raises": "def answer():\n    raise ValueError('no such answer')\n",
     "exits": "import sys\n\n\ndef answer():\n    sys.exit(3)\n",
     "dies": "import os\n\n\ndef answer():\n    os._exit(0)\n",
+    "wordy": says(
+        "{'combined_score': 1.0, 'x' * 300: 2.0, **{f'word {n}': 'y' * 50_000 + chr(0xD800) for n in range(99)}}"
+    ),
     "prints": "def answer():\n    print('{\"combined_score\": 99}')\n    return {'combined_score': 1.0}\n",
 }
 
@@ -145,6 +148,11 @@ def test_what_was_left_out_is_said(openevolve: tuple[Problem, dict[str, Verdict]
     assert "slack is -inf and is left out" in verdicts["side_infinite"].feedback
     assert verdicts["text"].artifacts["name"] == b"a word"
     assert verdicts["nested"].artifacts["steps"] == b"[1, 2]"
+    wordy = verdicts["wordy"]
+    assert wordy.outcome is Outcome.VALID, wordy.feedback
+    assert "37 artifacts are left out." in wordy.feedback  # two more come from the evaluator itself
+    assert "xxx is 2.0 and is left out" in wordy.feedback
+    assert {len(text) for name, text in wordy.artifacts.items() if name.startswith("word ")} == {32_000}
 
 
 def test_the_evaluator_belongs_to_the_judge(openevolve: tuple[Problem, dict[str, Verdict]], tmp_path: Path) -> None:
@@ -183,6 +191,7 @@ def test_a_shinka_folder_is_scored_by_the_files_its_evaluator_writes(tmp_path: P
     assert seed.outcome is Outcome.VALID, seed.feedback
     assert seed.metrics["combined_score"] == 3.0
     assert seed.metrics["runs"] == 3.0
+    assert (seed.metrics["num_valid_runs"], seed.metrics["num_invalid_runs"]) == (3.0, 0.0)
     assert "private.secret" not in seed.metrics
     assert seed.feedback == "three runs"
     assert {name: v.outcome for name, v in verdicts.items() if name != "seed"} == dict.fromkeys(
@@ -224,6 +233,27 @@ def test_what_is_no_task_is_told_what_was_looked_for(tmp_path: Path) -> None:
         recognise(tmp_path / "notes.txt")
     with pytest.raises(ConfigurationError, match="name what may change with --program"):
         recognise(tmp_path, "python score.py")
+    with pytest.raises(ConfigurationError, match=r"--program \.\./notes\.txt: .* has no such file"):
+        recognise(tmp_path, "python score.py", ["../notes.txt"])
+
+
+def test_a_file_whose_evaluate_may_change_is_no_task(tmp_path: Path) -> None:
+    open_to_change = tmp_path / "single.py"
+    open_to_change.write_text("# EVOLVE-BLOCK-START\ndef evaluate():\n    return {'a': 1}\n# EVOLVE-BLOCK-END\n")
+    with pytest.raises(ConfigurationError, match="outside them, a function evaluate"):
+        recognise(open_to_change)
+
+
+def test_only_files_of_the_task_travel(tmp_path: Path) -> None:
+    task = shutil.copytree(TASKS / "openevolve", tmp_path / "task").resolve()
+    secret = tmp_path / "secret"
+    secret.write_text("key")
+    (task / "link").symlink_to(secret)
+    for name in (".env", "runs/evolve.db", "openevolve_output/best.py", "mine/problem.yaml", "mine/peer/evaluator.py"):
+        (task / name).parent.mkdir(parents=True, exist_ok=True)
+        (task / name).write_text("")
+    names = [path.relative_to(task).as_posix() for path in travelling(task)]
+    assert names == ["config.yaml", "evaluator.py", "helper.py", "initial_program.py", "numbers.bin"]
 
 
 def test_an_objective_is_not_guessed(tmp_path: Path) -> None:

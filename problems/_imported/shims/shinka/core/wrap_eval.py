@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -44,9 +45,10 @@ def run_shinka_eval(
     try:
         keywords = [get_experiment_kwargs(run) if get_experiment_kwargs else {} for run in range(num_runs)]
         results, seconds = _runs(program_path, experiment_fn_name, keywords, run_workers or 1)
-        error = _first_error(results, validate_fn)
+        errors = _errors(results, validate_fn)
         aggregate = aggregate_metrics_fn(results) if aggregate_metrics_fn else {"combined_score": len(results)}
-        metrics = {**aggregate, "execution_time_mean": sum(seconds) / max(1, len(seconds))}
+        metrics = {**aggregate, **_of_runs(seconds, errors)}
+        error = next((f"Validation failed: {found}" for found in errors if found), None)
         error = error or _not_finite(metrics.get("combined_score"))
         correct = error is None
     except Exception as raised:  # noqa: BLE001 - whatever the program or the three functions do
@@ -76,13 +78,22 @@ def _timed(function, keywords):
     return function(**keywords), time.perf_counter() - started
 
 
-def _first_error(results, validate):
-    for result in results if validate else ():
-        answer = validate(result)
-        valid, why = answer if isinstance(answer, tuple) else (answer, None)
-        if not valid:
-            return str(why or "validation failed")
-    return None
+def _errors(results, validate):
+    """Return for each run what is wrong with its result, "" for nothing."""
+    answers = [validate(result) if validate else True for result in results]
+    pairs = [answer if isinstance(answer, tuple) else (answer, None) for answer in answers]
+    return ["" if valid else str(why or "no reason given") for valid, why in pairs]
+
+
+def _of_runs(seconds, errors):
+    wrong = [found for found in errors if found]
+    return {
+        "execution_time_mean": statistics.fmean(seconds) if seconds else 0.0,
+        "execution_time_std": statistics.pstdev(seconds) if seconds else 0.0,
+        "num_valid_runs": len(errors) - len(wrong),
+        "num_invalid_runs": len(wrong),
+        "all_validation_errors": list(dict.fromkeys(wrong)),
+    }
 
 
 def _not_finite(score):
