@@ -38,6 +38,8 @@ def test_only_evolve_becomes_importable(wheel: Path) -> None:
         "evolve/_bundled/infra/seccomp.json",
         "evolve/_bundled/problems/bin_packing/problem.yaml",
         "evolve/_bundled/problems/_template/problem.yaml",
+        "evolve/_bundled/problems/_imported/evaluate.py",
+        "evolve/_bundled/problems/_imported/shims/shinka/core/wrap_eval.py",
         "evolve/mutation/templates/system.j2",
         "evolve/store/migrations/env.py",
         "evolve/bench/trivial/problem.yaml",

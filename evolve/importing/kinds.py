@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from evolve.importing import settings
 from evolve.importing.peer import TIMEOUT_S, Kind, Peer
 
 _DEFAULT_THRESHOLDS = (0.5, 0.75, 0.9)
-_LEFT_OUT = {"__pycache__", "openevolve_output", "node_modules", "results", "runs", "venv"}
+_LEFT_OUT = ("__pycache__", "openevolve_output", "node_modules", "results*", "runs", "venv")
 """Folders that runs and tools make: a task must not change because somebody worked on it."""
 
 
@@ -43,14 +44,18 @@ def travelling(folder: Path) -> list[Path]:
     problems = [file.parent for file in folder.rglob("problem.yaml")]  # written here by an earlier import
     found = []
     for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if any(part in _LEFT_OUT or part.startswith(".") for part in parts):
+        *folders, name = path.relative_to(folder).parts
+        if name.startswith(".") or any(_is_left_out(part) for part in folders):
             continue
         if any(path.is_relative_to(problem) for problem in problems):
             continue
         if path.is_file() and path.resolve().is_relative_to(folder):
             found.append(path)
     return found
+
+
+def _is_left_out(folder: str) -> bool:
+    return folder.startswith(".") or any(fnmatch(folder, pattern) for pattern in _LEFT_OUT)
 
 
 def _looked_for(path: Path) -> str:

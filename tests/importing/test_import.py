@@ -18,10 +18,12 @@ from evolve.domain.isolation import Isolation
 from evolve.domain.objective import Direction
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, ProblemError
+from evolve.evaluation.docker_sandbox import DockerSandbox
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.importing.kinds import recognise, travelling
 from evolve.importing.writing import write_problem
 from evolve.interfaces import Job, Verdict
+from tests.engine import Engine
 
 TASKS = Path(__file__).parent / "tasks"
 
@@ -222,6 +224,22 @@ def test_a_command_prints_the_scores(tmp_path: Path) -> None:
     assert "SyntaxError" in verdicts["broken"].feedback
 
 
+def test_an_imported_problem_scores_the_same_in_a_container(
+    engine: Engine, openevolve: tuple[Problem, dict[str, Verdict]]
+) -> None:
+    problem, verdicts = openevolve
+    sandbox = DockerSandbox(problem, base_image=engine.base_image)
+
+    async def judged() -> Verdict:
+        await sandbox.start()
+        try:
+            return await sandbox.judge(Job(problem, problem.stages[0], problem.seed().files))
+        finally:
+            await sandbox.close()
+
+    assert asyncio.run(judged()).metrics == verdicts["seed"].metrics
+
+
 # ── refusals ──────────────────────────────────────────────────────────────────────────────────
 def test_what_is_no_task_is_told_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
@@ -249,7 +267,8 @@ def test_only_files_of_the_task_travel(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("key")
     (task / "link").symlink_to(secret)
-    for name in (".env", "runs/evolve.db", "openevolve_output/best.py", "mine/problem.yaml", "mine/peer/evaluator.py"):
+    made = ("runs/evolve.db", "results_1/main.py", "openevolve_output/best.py")
+    for name in (".env", ".git/config", *made, "mine/problem.yaml", "mine/peer/evaluator.py"):
         (task / name).parent.mkdir(parents=True, exist_ok=True)
         (task / name).write_text("")
     names = [path.relative_to(task).as_posix() for path in travelling(task)]
