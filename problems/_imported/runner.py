@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import traceback
+import types
 import zipfile
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def score(peer, spec):
     unpack(peer.tobytes())
     sys.path[:0] = [here, f"{here}/{SHIMS}"]
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])  # for what the evaluator starts
+    sys.argv = [spec["evaluator"]]
+    sys.modules["__main__"] = types.ModuleType("__main__")  # a spawned process imports that of its parent
     try:
         return KINDS[spec["kind"]](spec, f"{here}/{spec['program']}")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the border to any evaluator
@@ -88,14 +91,12 @@ def shinka(spec, path):
     """``python evaluate.py --program_path P --results_dir D``, which leaves two files in D."""
     Path(RESULTS).mkdir(exist_ok=True)
     results = str(Path(RESULTS).absolute())
-    kept, sys.argv = sys.argv, [spec["evaluator"], "--program_path", path, "--results_dir", results]
+    sys.argv = [spec["evaluator"], "--program_path", path, "--results_dir", results]
     try:
         runpy.run_path(spec["evaluator"], run_name="__main__")
     except SystemExit as ended:
         if not Path(RESULTS, "metrics.json").exists():
             return result(error=f"{spec['evaluator']} ended with exit code {ended.code} and wrote no metrics.json")
-    finally:
-        sys.argv = kept
     correct, metrics = read("correct.json"), read("metrics.json")
     if not correct.get("correct"):
         return result(error=str(correct.get("error") or "not correct")[-LONGEST_ERROR:])

@@ -19,6 +19,7 @@ SMALL = ("budget.evaluations=12", "budget.wall_s=60")
 def test_help_lists_every_command(evolve: Command) -> None:
     shown = evolve("--help").stdout
     commands = (
+        "import",
         "run",
         "resume",
         "replay",

@@ -68,6 +68,7 @@ PROGRAMS = {
     "raises": "def answer():\n    raise ValueError('no such answer')\n",
     "exits": "import sys\n\n\ndef answer():\n    sys.exit(3)\n",
     "dies": "import os\n\n\ndef answer():\n    os._exit(0)\n",
+    "pools": says("{'combined_score': 1.0, 'pools': True}"),
     "wordy": says(
         "{'combined_score': 1.0, 'x' * 300: 2.0, **{f'word {n}': 'y' * 50_000 + chr(0xD800) for n in range(99)}}"
     ),
@@ -112,6 +113,7 @@ def test_helpers_children_and_the_package_are_there(openevolve: tuple[Problem, d
         ("error_metric", {"combined_score": 1.0, "error": 0.125}),
         ("nested", {"combined_score": 1.0, "part.inner": 2.0}),
         ("prints", {"combined_score": 1.0}),
+        ("pools", {"fork": 14.0, "spawn": 14.0}),
     ],
 )
 def test_what_evaluators_return_is_read(
@@ -202,6 +204,14 @@ def test_a_shinka_folder_is_scored_by_the_files_its_evaluator_writes(tmp_path: P
     assert "-1.0 is negative" in verdicts["wrong"].feedback
     assert "ZeroDivisionError" in verdicts["raises"].feedback
     assert "inf" in verdicts["infinite"].feedback
+
+
+def test_a_shinka_evaluator_may_spread_its_runs(tmp_path: Path) -> None:
+    task = shutil.copytree(TASKS / "shinka", tmp_path / "task")
+    script = (task / "evaluate.py").read_text()
+    (task / "evaluate.py").write_text(script.replace("num_runs=", "run_workers=2, num_runs="))
+    verdict = scored(write_problem(recognise(task), tmp_path / "out"))["seed"]
+    assert verdict.metrics["combined_score"] == 3.0, verdict.feedback
 
 
 # ── a single file, a command ──────────────────────────────────────────────────────────────────

@@ -1,1 +1,5 @@
 SCALE = 2.0
+
+
+def square(value):
+    return value * value
