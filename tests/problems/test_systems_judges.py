@@ -17,6 +17,7 @@ from tests.problems.in_process_candidate import InProcessCandidate
 from tests.problems.problem_support import load_judge
 
 tsp = load_judge("tsp")
+vector_packing = load_judge("vector_packing")
 
 
 def problem_of(name: str, **params: object) -> Problem:
@@ -95,3 +96,73 @@ def test_cities_lie_in_the_square_and_differ_by_stage(family: str) -> None:
 def test_parameters_that_name_no_cities_are_named(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"params\.{name}: expected"):
         tsp.instances("full", {**problem_of("tsp").params, name: value})
+
+
+# ── vector packing ────────────────────────────────────────────────────────────────────────────
+def lost_by_hand(size: list[list[int]], jobs: list[list[int]], lifetimes: list[int], rule: Any) -> tuple[int, int]:
+    """Return the work turned away and asked for, from a list of who is where at each step."""
+    placed: list[tuple[int, int]] = []  # job, machine
+    lost = asked = 0
+    for job, need in enumerate(jobs):
+        running = [(other, machine) for other, machine in placed if other + lifetimes[other] > job]
+        free = [
+            [full - sum(jobs[other][kind] for other, where in running if where == m) for kind, full in enumerate(row)]
+            for m, row in enumerate(size)
+        ]
+        fitting = [m for m, room in enumerate(free) if room[0] >= need[0] and room[1] >= need[1]]
+        work = lifetimes[job] * (need[0] * sum(row[1] for row in size) + need[1] * sum(row[0] for row in size))
+        asked += work
+        if not fitting:
+            lost += work
+            continue
+        scores = rule(np.array(need), np.array([free[m] for m in fitting]), np.array([size[m] for m in fitting]))
+        placed.append((job, fitting[max(range(len(fitting)), key=lambda place: (scores[place], -place))]))
+    return lost, asked
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+@pytest.mark.parametrize("name", ["best_fit", "dot_product", "balanced_best_fit"])
+def test_lost_work_is_that_of_a_plain_simulation(name: str, seed: int) -> None:
+    problem = problem_of("vector_packing", machines=4, train_jobs=160, train_traces=2, seed=seed)
+    files = problem.baselines()[name]
+    score = vector_packing.evaluate(InProcessCandidate(files, problem.entry), "full", dict(problem.params))
+    names: dict[str, Any] = {}
+    exec(files[problem.entry], names)
+    size, traces = vector_packing.instances("full", problem.params)
+    counts = [
+        lost_by_hand(size.tolist(), trace.jobs.tolist(), trace.lifetimes.tolist(), names["priority"])
+        for trace in traces
+    ]
+    assert 0 < score.metrics["lost_work"] < 1
+    assert score.metrics["lost_work"] == sum(lost for lost, _ in counts) / sum(asked for _, asked in counts)
+
+
+def test_no_machine_ever_holds_more_than_it_has() -> None:
+    problem = problem_of("vector_packing", machines=6)
+    size, traces = vector_packing.instances("full", problem.params)
+    centre = vector_packing.DataCentre(size, traces[0])
+    rng = np.random.default_rng(5)
+    for job in range(600):
+        offer = centre.advance(job)
+        if offer is not None:
+            assert (offer[1] >= offer[0]).all()
+            centre.place(job, int(rng.integers(len(offer[1]))))
+        assert (centre.free >= 0).all() and (centre.free <= size).all()
+    assert centre.turned_away
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (np.zeros(3), ""),
+        (np.array([np.inf, 0, -np.inf]), ""),
+        (np.array([np.inf, 0, np.nan]), "NaN"),
+        (np.zeros(4), "shape"),
+        (np.zeros((3, 1)), "shape"),
+        (np.zeros(3, dtype=complex), "real numbers"),
+        ([0.0, 0.0, 0.0], "found list"),
+    ],
+)
+def test_scores_of_machines_are_real_numbers_one_each(answer: Any, words: str) -> None:
+    found = vector_packing.fault(answer, 3)
+    assert words in found and bool(words) == bool(found)
