@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import statistics
+from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,8 @@ from tests.problems.problem_support import load_judge
 
 tsp = load_judge("tsp")
 vector_packing = load_judge("vector_packing")
+regression = load_judge("symbolic_regression")
+experts_judge = load_judge("expert_placement")
 
 
 def problem_of(name: str, **params: object) -> Problem:
@@ -166,3 +171,136 @@ def test_no_machine_ever_holds_more_than_it_has() -> None:
 def test_scores_of_machines_are_real_numbers_one_each(answer: Any, words: str) -> None:
     found = vector_packing.fault(answer, 3)
     assert words in found and bool(words) == bool(found)
+
+
+# ── expert placement ──────────────────────────────────────────────────────────────────────────
+def balance_by_hand(placement: list[list[int]], load: list[int]) -> Fraction:
+    slots = [expert for row in placement for expert in row]
+    totals = [sum((Fraction(load[expert], slots.count(expert)) for expert in row), Fraction(0)) for row in placement]
+    return sum(totals, Fraction(0)) / len(totals) / max(totals)
+
+
+def copies_by_hand(before: list[list[int]], after: list[list[int]]) -> int:
+    """Cross out what a GPU already holds, one slot for one slot; count what is left."""
+    count = 0
+    for old, new in zip(before, after, strict=True):
+        held = list(old)
+        for expert in new:
+            if expert in held:
+                held.remove(expert)
+            else:
+                count += 1
+    return count
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 6), st.integers(1, 12))
+def test_balance_and_moves_are_those_of_the_statement(seed: int, gpus: int, slots: int, experts: int) -> None:
+    rng = np.random.default_rng(seed)
+    load = rng.integers(1, 10**6, size=experts)
+    before, after = rng.integers(experts, size=(2, gpus, slots))
+    assert experts_judge.moved(before, after) == copies_by_hand(before.tolist(), after.tolist())
+    cluster = experts_judge.Cluster(experts, gpus, slots)
+    complete = set(after.ravel().tolist()) == set(range(experts))
+    assert (experts_judge.placement_fault(after, cluster) == "") == complete
+    if complete:
+        assert experts_judge.balance(after, load) == balance_by_hand(after.tolist(), load.tolist())
+
+
+def test_a_placement_is_measured_by_the_window_that_follows() -> None:
+    problem = problem_of("expert_placement", experts=5, gpus=2, slots=4, train_layers=2, train_windows=3)
+    _, layers = experts_judge.instances("full", problem.params)
+    score = experts_judge.evaluate(written(SORTED_EXPERTS), "full", dict(problem.params))
+    names: dict[str, Any] = {}
+    exec(SORTED_EXPERTS, names)
+    balances, copies = [], 0
+    for drawn in layers:
+        current = [[0, 1, 2, 3], [4, 0, 1, 2]]
+        for window in (0, 1):
+            placed = names["place"](drawn[window], np.array(current)).tolist()
+            copies += copies_by_hand(current, placed)
+            balances.append(balance_by_hand(placed, drawn[window + 1].tolist()))
+            current = placed
+    assert score.metrics["balance"] == pytest.approx(float(sum(balances, Fraction(0)) / 4), rel=1e-14)
+    assert score.metrics["moved"] == copies / 32
+
+
+SORTED_EXPERTS = """
+import numpy as np
+def place(loads, current):
+    return np.argsort(loads)[np.arange(current.size) % len(loads)].reshape(current.shape)
+"""
+
+
+def test_loads_drift_but_keep_their_mean() -> None:
+    drawn = experts_judge.loads(400, 30, [3])
+    assert drawn.min() >= 0
+    assert 3700 < drawn.mean() < 4500
+    logarithm = np.log(np.maximum(drawn, 1))
+    assert 0.85 < np.corrcoef(logarithm[:-1].ravel(), logarithm[1:].ravel())[0, 1] < 0.95
+
+
+def test_too_few_slots_are_named() -> None:
+    with pytest.raises(ValueError, match=r"params\.slots: expected room for 64 experts"):
+        experts_judge.instances("full", {**problem_of("expert_placement").params, "slots": 7})
+
+
+# ── symbolic regression ───────────────────────────────────────────────────────────────────────
+BY_HAND: dict[str, Callable[[float, float, float], float]] = {
+    "first": lambda a, b, c: 8.5 * a / (1.7 * (1 + b / 0.6) + a) * math.exp(-3.2 * (1 / c - 1)),
+    "second": lambda a, b, c: 3.0 * math.exp(-b * a) * math.cos(math.sqrt(c) * a) + 0.8,
+}
+
+
+@pytest.mark.parametrize("law", ["first", "second"])
+@pytest.mark.parametrize("text", ["1.0 + a * b", "c / (1 + a)", "np.sin(a) - b"])
+def test_error_is_that_of_the_statement(law: str, text: str) -> None:
+    program = written(f"import numpy as np\ndef formula(a, b, c):\n    return {text}\n")
+    params = dict(problem_of("symbolic_regression", law=law, points=50, sealed_points=40).params)
+    for stage in ("full", "sealed"):
+        drawn = regression.points(stage, params)
+        predicted = [eval(text, {"np": np, "a": a, "b": b, "c": c}) for a, b, c in drawn.variables.T.tolist()]
+        measured = drawn.measured.tolist()
+        spread = statistics.pstdev(measured)
+        squares = [((one - other) / spread) ** 2 for one, other in zip(predicted, measured, strict=True)]
+        score = regression.evaluate(program, stage, params)
+        assert score.metrics["error"] == pytest.approx(math.sqrt(statistics.fmean(squares)), rel=1e-10)
+
+
+@pytest.mark.parametrize("law", ["first", "second"])
+def test_sealed_points_follow_the_law_and_training_points_its_noise(law: str) -> None:
+    params = dict(problem_of("symbolic_regression", law=law).params)
+    sealed, full = regression.points("sealed", params), regression.points("full", params)
+    exact = [BY_HAND[law](*row) for row in sealed.variables.T.tolist()]
+    assert sealed.measured == pytest.approx(exact, rel=1e-12, abs=1e-12)
+    noise = full.measured - np.array([BY_HAND[law](*row) for row in full.variables.T.tolist()])
+    assert 0.04 < noise.std() / full.measured.std() < 0.06
+    assert not set(map(tuple, full.variables.T.tolist())) & set(map(tuple, sealed.variables.T.tolist()))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("x = 1", 2),
+        ("x = 1  # a comment", 2),
+        ('"""Words."""\nx = -y', 3),
+        ("x = 'table'", 7),
+        ("x = np.exp(a + 2)", 7),
+        ("x = 123456789012345678901234", 4),
+        ("x = t[0]", 4),
+        ("def f(a):\n    'Says.'\n    return a", 1),
+    ],
+)
+def test_size_counts_what_is_said(text: str, size: int) -> None:
+    assert regression.size({"program.py": text}) == size
+
+
+def test_a_table_of_the_measurements_breaks_the_bounds() -> None:
+    problem = problem_of("symbolic_regression")
+    table = regression.points("full", problem.params).measured.tolist()
+    text = f"import numpy as np\ndef formula(a, b, c):\n    return np.array({[round(y, 3) for y in table]})\n"
+    score = regression.evaluate(written(text), "full", dict(problem.params))
+    assert score.metrics["error"] < 0.01
+    bounds = {constraint.metric: constraint for constraint in problem.constraints}
+    assert bounds["size"].violation(score.metrics["size"]) > 0
+    assert not regression.evaluate(written(text), "sealed", dict(problem.params)).valid
