@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
@@ -14,13 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evaluators.candidate import Finished
+from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
+from evolve.interfaces import Job, Verdict
 from evolve.paths import bundled
 from tests.problems.in_process_candidate import InProcessCandidate
 from tests.problems.problem_support import load_judge
 
 tsp = load_judge("tsp")
 vector_packing = load_judge("vector_packing")
+cache = load_judge("cache_policy")
 regression = load_judge("symbolic_regression")
 experts_judge = load_judge("expert_placement")
 
@@ -304,3 +308,109 @@ def test_a_table_of_the_measurements_breaks_the_bounds() -> None:
     bounds = {constraint.metric: constraint for constraint in problem.constraints}
     assert bounds["size"].violation(score.metrics["size"]) > 0
     assert not regression.evaluate(written(text), "sealed", dict(problem.params)).valid
+
+
+# ── cache replacement ─────────────────────────────────────────────────────────────────────────
+def misses_by_hand(keys: list[int], capacity: int, victims: list[int]) -> int | None:
+    """Return the misses of a cache that evicts ``victims``, or None if they cannot be its victims."""
+    cached: list[int] = []
+    left = list(victims)
+    misses = 0
+    for key in keys:
+        if key in cached:
+            continue
+        misses += 1
+        if len(cached) == capacity:
+            if not left or left[0] not in cached:
+                return None
+            cached.remove(left.pop(0))
+        cached.append(key)
+    return None if left else misses
+
+
+def evicted_at_random(rng: np.random.Generator, keys: list[int], capacity: int) -> list[int]:
+    cached: list[int] = []
+    victims = []
+    for key in keys:
+        if key not in cached:
+            if len(cached) == capacity:
+                victims.append(cached.pop(int(rng.integers(capacity))))
+            cached.append(key)
+    return victims
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.sampled_from(["none", "drop", "add", "change"]))
+def test_replay_of_evictions_is_that_of_a_plain_cache(seed: int, capacity: int, fault: str) -> None:
+    rng = np.random.default_rng(seed)
+    keys = rng.integers(7, size=40).tolist()
+    victims = evicted_at_random(rng, keys, capacity)
+    place = int(rng.integers(max(1, len(victims))))
+    if fault == "drop":
+        del victims[place : place + 1]
+    elif fault == "add":
+        victims.insert(place, int(rng.integers(7)))
+    elif fault == "change":
+        victims[place : place + 1] = [int(rng.integers(7))]
+    expected = misses_by_hand(keys, capacity, victims)
+    found = cache.replay(keys, capacity, victims)
+    assert (None if isinstance(found, str) else len(found.misses)) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.integers(1, 3))
+def test_fewest_misses_are_the_least_of_all_evictions(keys: list[int], capacity: int) -> None:
+    reachable = {frozenset[int](): 0}  # what is cached -> fewest misses so far
+    for key in keys:
+        following: dict[frozenset[int], int] = {}
+        for cached, misses in reachable.items():
+            kept = [cached - {gone} for gone in cached] if len(cached) == capacity else [cached]
+            options = [(cached, misses)] if key in cached else [(rest | {key}, misses + 1) for rest in kept]
+            for after, count in options:
+                following[after] = min(count, following.get(after, count))
+        reachable = following
+    assert cache.fewest_misses(keys, capacity) == min(reachable.values())
+
+
+def test_baseline_policies_evict_as_the_rules_say(judged: Callable[[Job], Verdict]) -> None:
+    problem = problem_of("cache_policy", train_accesses=2000, train_traces=1, capacity=50)
+    ((keys,), capacity) = (cache.instances("full", problem.params)[1], 50)
+    for files, moves_up in ((problem.seed().files, False), (problem.baselines()["lru"], True)):
+        verdict = judged(Job(problem, problem.stages[0], files))
+        assert verdict.metrics["miss_ratio"] == queue_misses(keys.tolist(), capacity, moves_up) / 2000, verdict
+
+
+def queue_misses(keys: list[int], capacity: int, moves_up: bool) -> int:
+    """Return the misses of LRU, or of FIFO where a hit moves nothing up."""
+    queue: list[int] = []
+    misses = 0
+    for key in keys:
+        hit = key in queue
+        misses += not hit
+        if hit and moves_up:
+            queue.remove(key)
+        if not hit or moves_up:
+            queue.append(key)
+        del queue[: max(0, len(queue) - capacity)]
+    return misses
+
+
+def test_who_knows_the_future_is_told_so(judged: Callable[[Job], Verdict]) -> None:
+    problem = problem_of("cache_policy", train_accesses=3000, train_traces=1)
+    verdict = judged(Job(problem, problem.stages[0], problem.exploits()["reads_the_future"]))
+    assert verdict.outcome is Outcome.INVALID
+    assert "accesses change that are still to come" in verdict.feedback
+
+
+class WithoutCompiler:
+    """A candidate in a sandbox in which no command is found."""
+
+    files: Mapping[str, str] = {}
+
+    def run(self, command: Sequence[str], stdin: bytes = b"", timeout_s: float | None = None) -> Finished:
+        return Finished(127, b"", b"", 0.0)
+
+
+def test_a_missing_compiler_is_named() -> None:
+    with pytest.raises(RuntimeError, match=r"needs a C\+\+ compiler, and there is no g\+\+ in the sandbox"):
+        cache.evaluate(WithoutCompiler(), "full", dict(problem_of("cache_policy").params))
