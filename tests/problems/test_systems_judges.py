@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, localcontext
@@ -24,6 +25,7 @@ from tests.problems.problem_support import load_judge
 
 tsp = load_judge("tsp")
 vector_packing = load_judge("vector_packing")
+prompt = load_judge("prompt")
 cache = load_judge("cache_policy")
 regression = load_judge("symbolic_regression")
 experts_judge = load_judge("expert_placement")
@@ -414,3 +416,47 @@ class WithoutCompiler:
 def test_a_missing_compiler_is_named() -> None:
     with pytest.raises(RuntimeError, match=r"needs a C\+\+ compiler, and there is no g\+\+ in the sandbox"):
         cache.evaluate(WithoutCompiler(), "full", dict(problem_of("cache_policy").params))
+
+
+# ── prompt ────────────────────────────────────────────────────────────────────────────────────
+vocabulary = st.lists(st.sampled_from(["pay", "ship", "log", "noise", "the", "card"]), max_size=4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.tuples(vocabulary, vocabulary, vocabulary, vocabulary), vocabulary)
+def test_the_reader_counts_as_the_statement_says(parts: tuple[list[str], ...], message: list[str]) -> None:
+    labels = ["billing", "delivery", "account", "fault"]
+    text = "pay ship\n" + "".join(f"## {name}\n{' '.join(part)}\n" for name, part in zip(labels, parts, strict=True))
+    sums = [
+        sum(Fraction(1, sum(word in other for other in parts) ** 2) for word in set(message) if word in part)
+        for part in parts
+    ]
+    assert prompt.read(" ".join(message), prompt.sections(text)) == labels[sums.index(max(sums))]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("## fault\n", ""), "no heading '## fault'"),
+        (("## fault", "## other"), "'other' is no label"),
+        (("## fault", "## billing"), "two headings"),
+        (("fault\n", "fault\n" + 300 * "x"), "at most 300"),
+    ],
+)
+def test_prompts_that_are_none_are_named(change: tuple[str, str], words: str) -> None:
+    honest = "## billing\npay\n## delivery\n## account\n## fault\n"
+    assert prompt.sections(honest)["billing"] == {"pay"}
+    assert words in prompt.sections(honest.replace(*change))
+
+
+def test_half_of_the_sentences_are_kept_for_the_end() -> None:
+    params = problem_of("prompt").params
+    seen, sealed = ({sentence(m.text) for m in prompt.messages(stage, params)} for stage in ("full", "sealed"))
+    assert seen and len(seen & sealed) < 0.7 * len(sealed)
+    assert {m.label for m in prompt.messages("full", params)} == set(prompt.LABELS)
+
+
+def sentence(text: str) -> str:
+    """Return a message without greeting and closing, whatever thing it is about."""
+    things = "|".join(prompt.THINGS)
+    return re.sub(rf"\b({things})\b", "thing", re.split(r"(?<=[a-z])[,:!] ", text.split(".")[0])[-1])
