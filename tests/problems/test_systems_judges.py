@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from tests.problems.problem_support import load_judge
 
 tsp = load_judge("tsp")
 vector_packing = load_judge("vector_packing")
+sorting = load_judge("sorting")
 prompt = load_judge("prompt")
 cache = load_judge("cache_policy")
 regression = load_judge("symbolic_regression")
@@ -460,3 +462,47 @@ def sentence(text: str) -> str:
     """Return a message without greeting and closing, whatever thing it is about."""
     things = "|".join(prompt.THINGS)
     return re.sub(rf"\b({things})\b", "thing", re.split(r"(?<=[a-z])[,:!] ", text.split(".")[0])[-1])
+
+
+# ── sorting ───────────────────────────────────────────────────────────────────────────────────
+def test_comparisons_are_those_of_the_same_rule_run_here(judged: Callable[[Job], Verdict]) -> None:
+    problem = problem_of("sorting", items=7, lists=12)
+    drawn = [one.keys for one in sorting.instances("full", problem.params)]
+    verdict = judged(Job(problem, problem.stages[0], problem.seed().files))
+    counts = [inserted(keys) for keys in drawn]
+    assert verdict.metrics["comparisons"] == sum(counts[2:]) / 12, verdict
+    assert (verdict.metrics["on_sorted"], verdict.metrics["greatest"]) == (6, 21)
+    assert (counts[0], counts[1]) == (6, 21)
+
+
+def inserted(keys: list[int]) -> int:
+    """Return the comparisons of insertion from the end: inversions, and one more for each item that stops early."""
+    count = 0
+    for place, key in enumerate(keys):
+        greater = sum(other > key for other in keys[:place])
+        count += greater + (greater < place)
+    return count
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.permutations(range(4)), st.permutations(range(4)))
+def test_an_order_is_right_exactly_if_the_keys_rise(keys: list[int], order: list[int]) -> None:
+    instance = sorting.Instance(list(keys))
+    problem = instance.take("! " + " ".join(map(str, order)))
+    assert (problem == "") == all(keys[a] < keys[b] for a, b in pairwise(order))
+
+
+@pytest.mark.parametrize(
+    "line", ["? 0", "? 0 4", "? 0 -1", "! 0 1 2", "! 0 0 1 1", "0 1", "?", "! 0 1 2 x", "! ٠ 1 2 3"]
+)
+def test_lines_that_are_no_question_and_no_order_are_refused(line: str) -> None:
+    instance = sorting.Instance([0, 1, 2, 3])
+    assert instance.take(line)
+    assert not instance.answers
+
+
+def test_no_program_is_asked_for_ever(judged: Callable[[Job], Verdict]) -> None:
+    problem = problem_of("sorting", items=6, lists=3, most_comparisons=8)
+    verdict = judged(Job(problem, problem.stages[0], problem.seed().files))
+    assert verdict.outcome is Outcome.INVALID
+    assert "not sorted after 8 comparisons" in verdict.feedback
