@@ -1,14 +1,17 @@
 """How the tests of problem folders run a program.
 
 ``candidate_factory`` and ``judged`` are the two seams: put a sandbox behind either of them and
-every test that goes through a candidate runs in that sandbox.
+every test that goes through a candidate runs in that sandbox. Programs that are built before they
+run are always judged in one: there is nothing of them to call in this process.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +21,7 @@ from evaluators import Candidate, CandidateCrashed, CandidateRefused, CandidateT
 from evolve.domain.evaluation import Outcome, missing_metrics
 from evolve.domain.problem import Problem, Stage
 from evolve.domain.program import automatic_features
+from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.interfaces import Job, Verdict
 from evolve.paths import bundled
 from tests.problems.in_process_candidate import InProcessCandidate
@@ -66,6 +70,8 @@ def judged(candidate_factory: CandidateFactory) -> Judged:
     """Judge one stage of one program as a sandbox does; returns the verdict."""
 
     def judge(job: Job) -> Verdict:
+        if job.problem.language != "python":
+            return asyncio.run(_in_processes(job))
         evaluate = load_judge(job.problem.folder.name).evaluate
         candidate = candidate_factory(job.problem, job.files)
         try:
@@ -75,6 +81,18 @@ def judged(candidate_factory: CandidateFactory) -> Judged:
         return _verdict(job, score)
 
     return judge
+
+
+async def _in_processes(job: Job) -> Verdict:
+    sandbox = ProcessSandbox(job.problem)
+    await sandbox.start()
+    try:
+        verdict = await sandbox.judge(job)
+    finally:
+        await sandbox.close()
+    if verdict.outcome is not Outcome.VALID:
+        return verdict
+    return replace(verdict, metrics={**verdict.metrics, **automatic_features(job.files)})
 
 
 def _verdict(job: Job, score: Score) -> Verdict:

@@ -51,6 +51,7 @@ async def judged_in_processes(job: Job) -> Verdict:
 
 
 # One for each way in which answers travel: calls in a session, one array, a list of arrays, many small calls.
+# None that is compiled: the base image holds no compiler (infra/README.md).
 @pytest.mark.parametrize("name", ["bin_packing", "circle_packing", "matrix_multiplication", "cap_set"])
 def test_seed_and_baselines_score_the_same_with_and_without_an_engine(engine: Engine, name: str) -> None:
     problem = wiring.load_problem(name)

@@ -38,9 +38,9 @@ EVERY_SET = [
 
 
 def expected_outcome(files: Mapping[str, str], entry: str) -> Outcome:
-    """Read ``# expect: OUTCOME`` from the first line of an exploit."""
+    """Read ``expect: OUTCOME`` from the comment that is the first line of an exploit."""
     prefix, _, outcome = files[entry].splitlines()[0].partition(": ")
-    assert prefix == "# expect", f"an exploit begins with '# expect: OUTCOME', found {prefix!r}"
+    assert prefix in ("# expect", "// expect"), f"an exploit begins with '# expect: OUTCOME', found {prefix!r}"
     return Outcome(outcome)
 
 
