@@ -254,7 +254,7 @@ def test_noise_is_measured_repeated_and_announced_with_intervals(evolve: Command
     assert full["repeats_for_1_percent"] > 10
     said = evolve("check", "./mine").stdout
     assert "relative_rmse at stage full: sd" in said
-    (result,) = lines(evolve("run", "problem=./mine", "run=noisy", "budget.evaluations=60", "--json"))
+    (result,) = lines(evolve("run", "problem=./mine", "run=noisy", "budget.evaluations=160", "--json"))
     assert result["repeats"] > 4 and 0.004 < result["noise_sd"] < 0.06
     best = result["confidence"]["best"]["relative_rmse"]
     assert best["evaluations"] == 5 and best["interval"][0] < best["mean"] < best["interval"][1]
