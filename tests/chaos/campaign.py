@@ -109,6 +109,8 @@ class Life:
     def suffer(self, kill: Kill) -> bool:
         """Start what is needed, kill, and look; return whether the moment came."""
         self._budget += _STEP
+        if not (kill.moment is not None and kill.moment.kind in BIRTHS) and not self._scene.begun():
+            self._bring_into_being()
         if kill.moment is not None:
             came = self._die_at(kill.moment)
         elif kill.target == CONTROLLER:
@@ -132,6 +134,12 @@ class Life:
         sight = self.ledger.at_the_end()
         if sight.blamed.total() > sight.blamed[Outcome.CRASHED] or sight.blamed.total() > self._candidates_killed:
             self.ledger.complaints.append(f"honest programs are blamed: {dict(sight.blamed)}")
+
+    def _bring_into_being(self) -> None:
+        """Have a controller begin the run, which the one that was killed did not, and end that."""
+        controller = self._nursery.start(*self._scene.run(PLENTY))
+        controller.until(self._scene.begun)
+        controller.interrupt()
 
     def _die_at(self, moment: Moment) -> bool:
         if moment.kind == "order taken":
