@@ -171,8 +171,9 @@ def descendants(ancestor: int) -> set[int]:
 
 
 def slot_processes() -> set[int]:
-    """Return the processes of the slots that this process started, without multiprocessing's own helper."""
-    return {pid for pid in descendants(os.getpid()) if b"resource_tracker" not in command_of(pid)}
+    """Return the processes of the slots that this process started, without others that it has, such as a cluster's."""
+    below = {pid: descendants(pid) for pid in descendants(os.getpid()) if b"/evaluators/" in command_of(pid)}
+    return set(below).union(*below.values())
 
 
 def command_of(pid: int) -> bytes:
