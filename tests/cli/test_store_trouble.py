@@ -43,7 +43,7 @@ def on_server(postgres_url: str, tmp_path: Path) -> Iterator[Place]:
 
 @pytest.fixture
 def small_disk(kept: Path) -> Iterator[Path]:
-    """Mount a disk of twelve megabytes, room for a log of SQLite that is not folded in yet on the folder of the SQLite file."""
+    """Mount a disk of twelve megabytes on the folder of the SQLite file: its log alone may take four."""
     mount("-t", "tmpfs", "-o", "size=12m", "small", kept)
     yield kept
     subprocess.run(["umount", "--lazy", kept], check=True)
