@@ -12,10 +12,11 @@ from evolve import __version__, wiring
 from evolve.account.champion import Champion, champion
 from evolve.account.course import Course, course
 from evolve.account.lineage import Ancestor, lineage
+from evolve.controller.announcement import last_in_search
 from evolve.controller.measurements import measurements
 from evolve.domain.difference import program_diff
 from evolve.domain.evaluation import Evaluation
-from evolve.domain.problem import SEALED, KnownBest, Problem
+from evolve.domain.problem import KnownBest, Problem
 from evolve.domain.program import SEED_STEP
 from evolve.interfaces import RunInfo, Store
 from evolve.report.caveats import caveats
@@ -40,7 +41,7 @@ class Row:
 def report(store: Store, info: RunInfo, problem: Problem) -> str:
     """Return the page. Raises StoreError for a run without a valid program."""
     best = champion(store, info, problem)
-    seed = _in_search(store, info.id, SEED_STEP)
+    seed = last_in_search(store, info.id, SEED_STEP)
     went = course(problem, store.history(info.id))
     sealed = _last_event(store, info.id, "sealed")
     ancestors = lineage(store, info.id, problem, best.step)
@@ -63,10 +64,6 @@ def report(store: Store, info: RunInfo, problem: Problem) -> str:
         caveats=caveats(info, problem, went, sealed),
         config=_cut(wiring.as_yaml(info.config)),
     )
-
-
-def _in_search(store: Store, run: str, step: int) -> Evaluation:
-    return [e for e in store.evaluations(run, step) if e.stage != SEALED][-1]
 
 
 def _last_event(store: Store, run: str, kind: str) -> Mapping[str, Any] | None:
