@@ -165,7 +165,7 @@ def closing_page(console: Console, problem: Problem, budget: Budget, result: Res
     for line in confidence_lines(problem, result):
         console.print(line, highlight=False, soft_wrap=True)
     for known in problem.known_best:
-        if all(problem.params.get(name) == value for name, value in known.params.items()):
+        if known.applies(problem.params):
             console.print(
                 f"Known best {known.objective}: {known.value} ({known.source})", highlight=False, soft_wrap=True
             )

@@ -127,8 +127,7 @@ def _known(problem: Problem) -> list[float]:
     return [
         best.value
         for best in problem.known_best
-        if best.objective == problem.objectives[0].name
-        and all(problem.params.get(name) == value for name, value in best.params.items())
+        if best.objective == problem.objectives[0].name and best.applies(problem.params)
     ]
 
 

@@ -119,6 +119,10 @@ class KnownBest:
     source: str
     params: Mapping[str, object] = field(default_factory=dict)
 
+    def applies(self, params: Mapping[str, object]) -> bool:
+        """Whether it is the best known for a problem with these parameters."""
+        return all(params.get(name) == value for name, value in self.params.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -230,7 +234,7 @@ class Problem:
         found = [
             lead.gain(known.value)
             for known in self.known_best
-            if known.objective == lead.name and all(self.params.get(n) == v for n, v in known.params.items())
+            if known.objective == lead.name and known.applies(self.params)
         ]
         return max(found, default=None)
 

@@ -141,8 +141,7 @@ def goals(problem: Problem) -> Iterator[GoalView]:
         known = [
             f"{best.value!r} ({_short(one_line(best.source))})"
             for best in problem.known_best
-            if best.objective == objective.name
-            and all(problem.params.get(name) == value for name, value in best.params.items())
+            if best.objective == objective.name and best.applies(problem.params)
         ]
         target = "" if objective.target is None else repr(objective.target)
         yield GoalView(objective.name, objective.direction.value, target, known[0] if known else "")

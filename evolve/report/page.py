@@ -16,7 +16,7 @@ from evolve.controller.announcement import last_in_search
 from evolve.controller.measurements import measurements
 from evolve.domain.difference import program_diff
 from evolve.domain.evaluation import Evaluation
-from evolve.domain.problem import KnownBest, Problem
+from evolve.domain.problem import Problem
 from evolve.domain.program import SEED_STEP
 from evolve.interfaces import RunInfo, Store
 from evolve.report.caveats import caveats
@@ -96,12 +96,8 @@ def _known_rows(problem: Problem) -> list[Row]:
             known.source,
         )
         for known in problem.known_best
-        if _applies(problem, known)
+        if known.applies(problem.params)
     ]
-
-
-def _applies(problem: Problem, known: KnownBest) -> bool:
-    return all(problem.params.get(name) == value for name, value in known.params.items())
 
 
 def _values(problem: Problem, metrics: Mapping[str, float]) -> list[str]:
