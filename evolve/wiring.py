@@ -1,42 +1,31 @@
-"""From a configuration to objects: the only place that knows Hydra."""
+"""From a configuration to objects."""
 
 from __future__ import annotations
 
-import os
 import platform
-import re
 import secrets
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import hydra
-from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from evolve import __version__
 from evolve.arguments import at_least, check_arguments, check_value
+from evolve.configuration import Config, option
 from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
 from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
 from evolve.domain.problem import Problem
 from evolve.domain.rules import Rules
 from evolve.domain.steering import check_weights, weight_vector
-from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, SandboxUnavailable, nearest
-from evolve.evaluation import docker_engine
-from evolve.importing.kinds import find_task
-from evolve.importing.writing import problem_beside
+from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, nearest
 from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store, Tier
 from evolve.llm.ensemble import Ensemble
 from evolve.mutation.answer import ModelOperator
@@ -46,325 +35,11 @@ from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser, OperatorMix
 from evolve.mutation.novelty import Novelty
 from evolve.mutation.python_analysis import AnalysisCache
-from evolve.paths import bundled
+from evolve.problem_library import load_problem, problem_names
 from evolve.store.address import is_postgres, public
 
-Config = Mapping[str, Any]
-
-_EXPERIMENT = "experiment"
-_SEVERAL_GROUPS = (_EXPERIMENT, "ablation")
-"""Groups whose options hold settings of other groups."""
 _LESSON_OPERATORS = ("distill", "meta_prompt")
-_NAMES = ("problem", "run", "store.url")
 _LONGEST_RUN = 200
-_PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
-"""What is passed on as it is: plain words, and what its author has quoted, made of parts or listed."""
-
-
-def usable_cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-# ── configuration ─────────────────────────────────────────────────────────────────────────────
-def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Config:
-    """Compose ``conf/`` with overrides; return the resolved configuration as plain data.
-
-    Raises ConfigurationError that names the nearest valid key or option.
-    """
-    register_resolvers()
-    arguments = [part for override in overrides for part in normal_form(override)]
-    if config_dir is not None:
-        arguments.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
-    with initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
-        try:
-            config = compose("config", arguments)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigurationError(_explain(error, arguments)) from error
-    return as_data(config)
-
-
-def as_data(config: DictConfig) -> Config:
-    """Return a composed configuration as plain, resolved data. Raises ConfigurationError."""
-    try:
-        data = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        key = error.full_key or "a setting"
-        hint = f"Bundled problems: {', '.join(problem_names())}." if key == "problem" else ""
-        raise ConfigurationError(f"{key} has no value: give it as {key}=VALUE. {hint}".strip()) from error
-    return cast(Config, data)
-
-
-def as_yaml(config: Config) -> str:
-    """Return a configuration as YAML."""
-    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
-
-
-def configure_here(overrides: Sequence[str], say: Callable[[str], None], config_dir: Path | None = None) -> Config:
-    """Like ``configure``, for judging on this machine: with a sandbox that works here, and its image.
-
-    Where nobody chose a sandbox it is docker if an engine answers, else process. ``say`` gets, line by
-    line, how an image is built, and why docker is not used although an engine answers. Raises
-    ConfigurationError.
-    """
-    chosen = sandbox_of_this_machine(overrides)
-    config = configure([*chosen, *overrides], config_dir)
-    error = _image_error(config, say)
-    if not error:
-        return config
-    if not chosen:
-        raise ConfigurationError(f"{error} Without an engine: sandbox=process.")
-    say(f"A container engine answers, but: {error} Using sandbox=process.")
-    return configure(["sandbox=process", *overrides], config_dir)
-
-
-def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:
-    """Return the override that chooses a sandbox: none if they do, $EVOLVE_SANDBOX's, docker's or process's.
-
-    A setting that docker does not have means that it is not wanted. Of a cluster each node chooses.
-    """
-    keys = [override.lstrip("+").partition("=")[0] for override in overrides]
-    if "sandbox" in keys:
-        return []
-    named = os.environ.get("EVOLVE_SANDBOX")
-    if named:
-        return [f"sandbox={named}"]
-    if "executor=ray" in overrides and not any(key.startswith("sandbox.") for key in keys):
-        return ["sandbox=auto"]
-    known = {f"sandbox.{key}" for key in option("sandbox", "docker")}
-    wanted = all(key in known for key in keys if key.startswith("sandbox."))
-    return ["sandbox=docker" if wanted and docker_engine.answers() else "sandbox=process"]
-
-
-def _image_error(config: Config, say: Callable[[str], None]) -> str:
-    """Build the image that a configuration needs, if it is missing; return why that failed, or ''."""
-    settings = config["sandbox"]
-    if "base_image" not in settings or settings["image"] is not None or not _makes_sandboxes(config):
-        return ""
-    try:
-        with closing(docker_engine.Engine()) as engine:
-            engine.image_of(load_problem(config["problem"], config["params"]), settings["base_image"], say)
-    except SandboxUnavailable as error:
-        return str(error)
-    return ""
-
-
-def _makes_sandboxes(config: Config) -> bool:
-    """Whether the executor makes sandboxes as configured here; otherwise those who judge choose theirs."""
-    wanted = signature(get_object(config["executor"]["_target_"])).parameters
-    return "make_sandbox" in wanted or "build_sandbox" in wanted
-
-
-def option(group: str, name: str) -> Config:
-    """Return an option of a config group as it is written, without what it refers to."""
-    return cast(Config, OmegaConf.to_container(OmegaConf.load(bundled("conf") / group / f"{name}.yaml")))
-
-
-def for_resume(config: Config, overrides: Sequence[str]) -> Config:
-    """Return a stored configuration with some ``budget.KEY=VALUE``, the sandbox or the executor changed.
-
-    Sandbox and executor are where programs run, not what they score: another machine may have others.
-    Raises ConfigurationError.
-    """
-    budget = dict(config["budget"])
-    for override in overrides:
-        key, value = parsed(override)
-        if key in ("sandbox", "executor"):
-            config = {**config, key: configure(["problem=none", override])[key]}
-            if key == "executor":  # its controller is here, unless that is asked for too
-                config = {**config, "controller": {**config["controller"], "detached": False}}
-            continue
-        if key.startswith("executor.") or key == "controller.detached":
-            config = _with(config, key.split("."), value, key)
-            continue
-        name = key.removeprefix("budget.")
-        if name == key or name not in budget:
-            known = [f"budget.{known}" for known in budget]
-            raise ConfigurationError(
-                f"A resumed run takes settings of its budget, sandbox=NAME and executor=NAME only, not {key!r}. "
-                f"{nearest(key, known)}"
-            )
-        budget[name] = value
-    return {**config, "budget": budget}
-
-
-def for_fork(config: Config, overrides: Sequence[str]) -> Config:
-    """Return a stored configuration with options of groups, or single settings, changed; the problem stays.
-
-    Raises ConfigurationError.
-    """
-    changed: dict[str, Any] = {**config, "run": None, "study": None}
-    for override in (part for given in overrides for part in normal_form(given)):
-        key, value = parsed(override)
-        if key in ("problem", "store") or key.startswith(("params.", "store.")):
-            raise ConfigurationError(f"A fork keeps its {key.partition('.')[0]}; {key!r} cannot be changed.")
-        if key in _SEVERAL_GROUPS:
-            raise ConfigurationError(f"A fork takes options and settings one by one, not an {key}.")
-        if key in _groups():
-            changed[key] = configure(["problem=none", override])[key]
-        else:
-            changed = _with(changed, key.split("."), value, key)
-    return changed
-
-
-def _with(settings: Mapping[str, Any], path: Sequence[str], value: object, key: str) -> dict[str, Any]:
-    name, *rest = path
-    if name not in settings:
-        raise ConfigurationError(f"There is no setting {key!r} in this run. {nearest(name, settings)}")
-    inner = settings[name]
-    if rest and not isinstance(inner, Mapping):
-        raise ConfigurationError(f"There is no setting {key!r} in this run: {name} is a single value.")
-    return {**settings, name: _with(inner, rest, value, key) if rest else value}
-
-
-def parsed(override: str) -> tuple[str, Any]:
-    """Return key and value of ``KEY=VALUE``, read as ``run`` reads it. Raises ConfigurationError."""
-    try:
-        read = OverridesParser.create().parse_override(override)
-    except HydraException as error:
-        raise ConfigurationError(_unreadable(override)) from error
-    return read.key_or_group, read.value()
-
-
-def _unreadable(override: str) -> str:
-    key, separator, value = override.lstrip("+~").partition("=")
-    if not separator:
-        return f"{key!r} is not of the form key=value."
-    return f"The value of {key}={value} cannot be read. Put a text with special characters in quotes: \"{key}='TEXT'\"."
-
-
-def sweep(arguments: Sequence[str], run: Callable[[Config], None]) -> None:
-    """Let Hydra's sweeper call ``run`` for each combination of comma-separated values."""
-    register_resolvers()
-    sys.argv = ["evolve run", "--multirun", *arguments]
-
-    @hydra.main(config_path=str(bundled("conf")), config_name="config", version_base="1.3")
-    def once(config: DictConfig) -> None:
-        run({key: value for key, value in as_data(config).items() if key != "hydra"})
-
-    once()
-
-
-def register_resolvers() -> None:
-    """Make ``${cores:}`` known to OmegaConf."""
-    if not OmegaConf.has_resolver("cores"):
-        OmegaConf.register_new_resolver("cores", usable_cores)
-
-
-def normal_form(override: str) -> list[str]:
-    """Return an override as Hydra wants it.
-
-    ``params.NAME=`` may name any parameter of the problem. Names and paths may hold spaces and
-    letters of any language; with commas they are several, for a sweep. ``llm=`` takes a preset of conf/llm, a
-    model name as litellm knows it, or the URL of an OpenAI-compatible server with ``#MODEL``.
-    """
-    if override.startswith(("params.", "objective_weights.")):
-        return [f"++{override}"]
-    key, separator, value = override.partition("=")
-    if key in _NAMES and not _PLAIN.fullmatch(value):
-        return [f"{key}={quoted(value)}"]
-    if key != "llm" or value in options("llm"):
-        return [override]
-    if separator and not value:
-        known = ", ".join(options("llm"))
-        raise ConfigurationError(
-            f"llm has no value: expected {known}, the name of a model, or http://HOST:PORT/v1#MODEL."
-        )
-    if re.match(r"https?://", value):
-        url, _, model = value.partition("#")
-        return ["llm=single", f"llm.model='openai/{model or 'default'}'", f"llm.api_base='{url}'"]
-    return ["llm=single", f"llm.model='{value}'"]
-
-
-def quoted(text: str) -> str:
-    """Return a text as a value that Hydra takes literally."""
-    return "'" + re.sub(r"(\\*)'", r"\1\1\'", text) + "'"
-
-
-def options(group: str) -> list[str]:
-    """Return the names of the options of a config group."""
-    return sorted(path.stem for path in (bundled("conf") / group).glob("*.yaml"))
-
-
-def _groups() -> list[str]:
-    return sorted(path.name for path in bundled("conf").iterdir() if path.is_dir())
-
-
-def _explain(error: Exception, overrides: Sequence[str]) -> str:
-    if isinstance(error, OverrideParseException):
-        return _unreadable(error.override)
-    known_keys = _known_keys()
-    for override in overrides:
-        key, separator, value = override.lstrip("+~").partition("=")
-        if not separator:
-            return _unreadable(override)
-        if key in _groups():
-            if value not in options(key):
-                return f"{key} has no option {value!r}. {nearest(value, options(key))}"
-        elif not override.startswith(("+", "hydra.")) and key not in known_keys:
-            return f"There is no setting {key!r}. {_nearest_key(key, known_keys)}"
-    return _not_in_option(str(error), overrides)
-
-
-def _not_in_option(said: str, overrides: Sequence[str]) -> str:
-    """Explain a setting that another option of its group has, but not the one that is chosen."""
-    found = re.search(r"Could not override '(([a-z_]+)\.[^']+)'", said)
-    if found is None:
-        return said
-    key, group = found.groups()
-    chosen = [value for name, _, value in (o.lstrip("+").partition("=") for o in overrides) if name == group]
-    option = f"{group}={chosen[-1]}" if chosen else f"the default option of {group}"
-    return f"{option} has no setting {key!r}. `evolve run ... --cfg job` prints the settings that apply."
-
-
-def _known_keys() -> set[str]:
-    keys: set[str] = set()
-    for path in bundled("conf").rglob("*.yaml"):
-        if path.parent.name in _SEVERAL_GROUPS:
-            continue
-        prefix = "" if path.parent == bundled("conf") else f"{path.parent.name}."
-        keys.update(prefix + key for key in _paths(OmegaConf.to_container(OmegaConf.load(path))))
-    return keys | set(_groups())
-
-
-def _paths(data: Any, prefix: str = "") -> Iterator[str]:
-    for key, value in data.items() if isinstance(data, dict) else ():
-        yield f"{prefix}{key}"
-        yield from _paths(value, f"{prefix}{key}.")
-
-
-def _nearest_key(key: str, known_keys: set[str]) -> str:
-    known = {name for name in known_keys if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
-    same_end = sorted(name for name in known if name.endswith(f".{key}"))
-    if same_end:
-        return f"Did you mean {' or '.join(map(repr, same_end))}?"
-    parent = key.rpartition(".")[0]
-    while parent and parent not in known:
-        parent = parent.rpartition(".")[0]
-    return nearest(key, {name for name in known if name.rpartition(".")[0] == parent})
-
-
-# ── objects ───────────────────────────────────────────────────────────────────────────────────
-def problem_names() -> list[str]:
-    """Return the names of the bundled problems."""
-    return sorted(
-        p.parent.name for p in bundled("problems").glob("*/problem.yaml") if not p.parent.name.startswith("_")
-    )
-
-
-def load_problem(name: str, params: Mapping[str, object] | None = None) -> Problem:
-    """Return a bundled problem by name, the one in a folder, or that of another system's task at a path.
-
-    Raises ConfigurationError or ProblemError.
-    """
-    if name in problem_names():
-        return Problem.load(bundled("problems") / name, params)
-    path = Path(name)
-    if "/" not in name and name not in (".", "..") and not path.exists():
-        hint = f"{nearest(name, problem_names())} A path like ./{name} names a folder of yours."
-        raise ConfigurationError(f"There is no problem {name!r}. {hint}")
-    task = None if (path / "problem.yaml").exists() else find_task(path)
-    return Problem.load(problem_beside(task).folder if task else path, params)
 
 
 def build_problem(config: Config) -> Problem:
@@ -666,7 +341,6 @@ def open_existing(url: str) -> Store:
     return open_store({"store": store_config(url)})
 
 
-# ── provenance ────────────────────────────────────────────────────────────────────────────────
 def new_run(config: Config, parts: Parts) -> RunInfo:
     """Return the record of a run that is about to start, with everything needed to repeat it."""
     name = config["run"] or f"{parts.problem.name}-{secrets.token_hex(3)}"

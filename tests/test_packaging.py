@@ -79,7 +79,7 @@ def test_a_keyless_run_loads_no_model_client() -> None:
         "import sys; sys.argv = ['evolve', 'run', 'problem=circle_packing', '--cfg', 'job']\n"
         "from evolve.cli import main\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "from evolve import wiring; wiring.build(wiring.configure(['problem=circle_packing']))\n"
+        "from evolve import configuration, wiring; wiring.build(configuration.configure(['problem=circle_packing']))\n"
         "print(sorted({'litellm', 'aiohttp', 'openai', 'alembic', 'jinja2'} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

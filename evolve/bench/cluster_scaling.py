@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.machinery import TRIVIAL
 from evolve.bench.processes import tree_cpu_by_name, usage
 from evolve.bench.sleeping_sandbox import SleepingSandbox
@@ -85,7 +85,7 @@ def measure(way: str, slots: int, seconds: float, folder: Path) -> Scaling:
 def _problem(slots: int) -> Problem:
     """A problem of which so many evaluations fit on this machine at once."""
     problem = Problem.load(TRIVIAL)
-    share = int(10_000 * wiring.usable_cores() / slots) / 10_000  # Ray counts in ten thousandths
+    share = int(10_000 * configuration.usable_cores() / slots) / 10_000  # Ray counts in ten thousandths
     return replace(problem, stages=tuple(replace(s, resources=Resources(cpus=share)) for s in problem.stages))
 
 
@@ -94,10 +94,10 @@ def _settings() -> Mapping[str, Any]:
     return {"sandbox": {"_target_": name, "seconds": _JUDGING_S}}
 
 
-def _config(slots: int, *more: str) -> wiring.Config:
+def _config(slots: int, *more: str) -> configuration.Config:
     chosen = ["executor=ray", "executor.address=local", f"executor.width={slots}"]
     chosen.append(f"executor.slots_per_worker={min(slots, _SLOTS_PER_WORKER)}")
-    return {**wiring.configure([f"problem={TRIVIAL}", *chosen, *more]), **_settings()}
+    return {**configuration.configure([f"problem={TRIVIAL}", *chosen, *more]), **_settings()}
 
 
 def _local(problem: Problem, slots: int) -> Executor:

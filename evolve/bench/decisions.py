@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.bench.search_race import located
 from evolve.controller.decisions import Decisions, Ended, scored_of
 from evolve.controller.exhibits import Exhibits
@@ -207,8 +207,8 @@ def deciders(name: str, setting: Setting) -> tuple[Problem, Callable[[], Decider
     """
     search = "portfolio" if name == CONTROLLER else name
     overrides = [f"problem={located(setting.problem)}", f"search={search}", "store.url=sqlite://"]
-    config = wiring.configure([*overrides, "llm=single", "llm.model=none", "mutation.weights.tune=0"])
-    problem = wiring.load_problem(config["problem"])
+    config = configuration.configure([*overrides, "llm=single", "llm.model=none", "mutation.weights.tune=0"])
+    problem = problem_library.load_problem(config["problem"])
     if name != CONTROLLER:
         return problem, lambda: _SearchAlone(problem, wiring.build_search(config, problem))
 
@@ -220,7 +220,7 @@ def deciders(name: str, setting: Setting) -> tuple[Problem, Callable[[], Decider
 
 def everybody() -> list[str]:
     """Return the names of all deciders."""
-    return [*wiring.options("search"), CONTROLLER]
+    return [*configuration.options("search"), CONTROLLER]
 
 
 # ── measuring ─────────────────────────────────────────────────────────────────────────────────

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.processes import tree_cpu_s
 from evolve.controller.loop import Loop
 from evolve.controller.run import start_run
@@ -88,7 +88,7 @@ class Pace:
 def pace_of(overrides: Sequence[str], folder: Path) -> Pace:
     """Run the trivial problem with overrides; return how it went."""
     store = f"store.url=sqlite:///{folder / 'bench.db'}"
-    config = wiring.configure([f"problem={TRIVIAL}", store, "sealed=false", "budget.wall_s=null", *overrides])
+    config = configuration.configure([f"problem={TRIVIAL}", store, "sealed=false", "budget.wall_s=null", *overrides])
     parts = wiring.build(config)
     samples: list[tuple[float, int, int, float]] = []
 

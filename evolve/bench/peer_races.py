@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.bench.curves import Point, rising_area
 from evolve.bench.judge_server import Judged, JudgeServer
 from evolve.bench.model_server import ModelServer
@@ -42,8 +42,8 @@ def run_peer(cell: Cell, python: Path) -> CellResult:
 
 async def _run(cell: Cell, python: Path, folder: Path) -> CellResult:
     began_s, cpu_s = time.perf_counter(), tree_cpu_s(os.getpid())
-    config = wiring.configure([f"problem={located(cell.problem)}", "sandbox=process", "executor.width=1"])
-    problem = wiring.load_problem(config["problem"])
+    config = configuration.configure([f"problem={located(cell.problem)}", "sandbox=process", "executor.width=1"])
+    problem = problem_library.load_problem(config["problem"])
     check(problem)
     executor = wiring.build_executor(config, problem)
     await executor.start()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.controller.loop import Loop
 from evolve.controller.run import Result, start_run
 from evolve.errors import ConfigurationError, nearest
@@ -34,7 +34,7 @@ def run_seeds(overrides: Sequence[str], seeds: Sequence[int], against: str) -> I
     ``against`` is ``seed`` or the name of a baseline. Raises ConfigurationError for another name.
     """
     for seed in seeds:
-        config = wiring.configure([*overrides, f"seed={seed}"])
+        config = configuration.configure([*overrides, f"seed={seed}"])
         parts = wiring.build(config)
         known = {"seed", *parts.problem.baselines()}
         if against not in known:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.bench.machinery import Figure
 from evolve.bench.personas import mutator, read_prompt
 from evolve.domain.blocks import editable_regions, split_lines
@@ -58,8 +58,8 @@ def prompts(answers: int = 200) -> list[Figure]:
     """
     figures: list[Figure] = []
     for setting in SETTINGS:
-        config = wiring.configure([f"problem={setting.problem}", "llm=single", "llm.model=none"])
-        problem = wiring.load_problem(setting.problem)
+        config = configuration.configure([f"problem={setting.problem}", "llm=single", "llm.model=none"])
+        problem = problem_library.load_problem(setting.problem)
         operators = wiring.build_operators(config, problem, wiring.build_model(config))
         size = estimate_tokens("".join(_files(problem, setting.parent).values()))
         for name in _ASKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
-from evolve import wiring
+from evolve import configuration, problem_library
 from evolve.bench.peer_races import run_peer
 from evolve.bench.personas import mix
 from evolve.bench.processes import die_with_parent
@@ -35,7 +35,7 @@ class Race:
 
     def cells(self) -> list[Cell]:
         """Return the cells, seed by seed, so that a race that is cut off has whole seeds. Raises ConfigurationError."""
-        known = wiring.options("search")
+        known = configuration.options("search")
         for search in self.searches:
             if search not in known:
                 raise ConfigurationError(f"There is no search {search!r}. {nearest(search, known)}")
@@ -49,7 +49,7 @@ class Race:
 
     def judges(self) -> Mapping[str, str]:
         """Return problem -> hash of its judge. Raises ConfigurationError or ProblemError for what cannot be raced."""
-        problems = {name: wiring.load_problem(located(name)) for name in self.problems}
+        problems = {name: problem_library.load_problem(located(name)) for name in self.problems}
         for problem in problems.values():
             check(problem)
         return {name: problem.judge_hash() for name, problem in problems.items()}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.controller.run import resume_run
 from evolve.domain.evaluation import Scored
 from evolve.domain.proposal import Choice, Placement
@@ -101,10 +101,10 @@ def resumed(url: str, run: str, proposals: int, began_at: float) -> Resumed:
         store.close()
     open_s = time.time() - began_at
     config = {**info.config, "store": wiring.store_config(url)}
-    limits: dict[str, str] = dict.fromkeys(wiring.option("budget", "default"), "null") | {
+    limits: dict[str, str] = dict.fromkeys(configuration.option("budget", "default"), "null") | {
         "proposals": str(info.proposals + proposals)
     }
-    parts = wiring.build(wiring.for_resume(config, [f"budget.{name}={value}" for name, value in limits.items()]))
+    parts = wiring.build(configuration.for_resume(config, [f"budget.{name}={value}" for name, value in limits.items()]))
     timed = Timed(parts.new_search())
     asyncio.run(resume_run(replace(parts, new_search=lambda: timed), run, lambda _: None))
     assert timed.first_ask is not None  # it made proposals

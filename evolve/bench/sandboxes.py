@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.bench.machinery import TRIVIAL
 from evolve.bench.soak import RANKS
 from evolve.domain.evaluation import Outcome
@@ -118,7 +118,7 @@ async def costs_of(
     name: str, sandboxes: Mapping[str, Sequence[str]], repeats: int, say: Callable[[str], None]
 ) -> list[Cost]:
     """Measure the seed of a problem in every way, ``repeats`` times warm. Raises SandboxUnavailable."""
-    problem = wiring.load_problem(name)
+    problem = problem_library.load_problem(name)
     samples = _Samples()
     warm = max(1, round(repeats / _BLOCKS)) if repeats < _BLOCKS * _WARM_PER_BLOCK else _WARM_PER_BLOCK
     with _local(problem) as judge_locally:
@@ -136,7 +136,7 @@ async def costs_of(
 
 
 async def _block(problem: Problem, way: str, overrides: Sequence[str], warm: int, samples: _Samples) -> None:
-    config = wiring.configure([f"problem={problem.folder}", *overrides])
+    config = configuration.configure([f"problem={problem.folder}", *overrides])
     began = time.perf_counter()
     sandbox = wiring.build_sandbox(config, problem)
     job = Job(problem, problem.stages[0], problem.seed().files)
@@ -155,7 +155,7 @@ async def _block(problem: Problem, way: str, overrides: Sequence[str], warm: int
 async def _longest_wait(problem: Problem, overrides: Sequence[str], life: int) -> float:
     """Return the longest time between verdicts of an executor that replaces its sandbox again and again."""
     settings = ("executor.width=1", "executor.spares=1", f"++sandbox.recycle={life}")
-    config = wiring.configure([f"problem={problem.folder}", *overrides, *settings])
+    config = configuration.configure([f"problem={problem.folder}", *overrides, *settings])
 
     def make() -> Sandbox:
         return wiring.build_sandbox(config, problem)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.curves import Curve, Point, Scale, rising_area, steps
 from evolve.bench.model_server import ModelServer
 from evolve.bench.processes import tree_cpu_s
@@ -247,7 +247,7 @@ def run_cell(cell: Cell) -> CellResult:
 async def _run(cell: Cell, folder: Path) -> CellResult:
     began_s, cpu_s = time.perf_counter(), tree_cpu_s(os.getpid())
     async with ModelServer(cell.mutator, seed=cell.seed) as server:
-        config = wiring.configure(_overrides(cell, server.url, folder))
+        config = configuration.configure(_overrides(cell, server.url, folder))
         parts = wiring.build(config)
         check(parts.problem)
         watched = Watched(parts.new_search(), cell.proposals)
@@ -292,7 +292,7 @@ def _overrides(cell: Cell, url: str, folder: Path) -> list[str]:
     ]
 
 
-async def _points(config: wiring.Config, problem: Problem, run: str, told: Sequence[Told]) -> list[Point]:
+async def _points(config: configuration.Config, problem: Problem, run: str, told: Sequence[Told]) -> list[Point]:
     if len(problem.objectives) == 2:
         return rising_area([(each.count, each.gains) for each in told if each.gains], corner(problem))[1:]
     store = wiring.open_store(config)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.bench.holdings import Holdings, Stocktaking, growth, left_behind
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem, Stage
@@ -413,10 +413,10 @@ async def soak(
 
     ``plan_of`` gets the best score. Raises ConfigurationError, SandboxUnavailable.
     """
-    config = wiring.configure([f"problem={RANKS}", *overrides])
+    config = configuration.configure([f"problem={RANKS}", *overrides])
     sandboxes = Sandboxes()
     engine = Engine() if docker else None
-    with Canaries(wiring.load_problem(str(RANKS))) as canaries:
+    with Canaries(problem_library.load_problem(str(RANKS))) as canaries:
         problem = canaries.problem
 
         def make() -> Sandbox:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.histories import History, batches
 from evolve.bench.machinery import Figure
 from evolve.bench.resuming import Resumed
@@ -68,7 +68,7 @@ def measure(url: str, programs: int, say: Callable[[str], object]) -> Iterator[F
 def filled(url: str, run: str, programs: int) -> Written:
     """Write a run of so many attempts; nothing is written if there is one."""
     settings = [f"problem={WORKSHOP}", f"store.url={url}", f"run={run}", "sealed=false", "executor.width=1"]
-    config = wiring.configure(settings)
+    config = configuration.configure(settings)
     parts = wiring.build(config)
     store = parts.open_store()
     try:

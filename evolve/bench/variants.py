@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, ProblemError
 from evolve.interfaces import RunInfo, Store, Tier
@@ -19,13 +19,13 @@ _WHERE = frozenset({"sandbox", "executor", "store", "run"})
 _WHERE_MODELS_ARE = frozenset({"api_base", "api_key_env"})
 
 
-def name_of(config: wiring.Config) -> str:
+def name_of(config: configuration.Config) -> str:
     """Return the variant that a configuration is of; ``full`` where nothing was left out."""
     variant = config.get("variant")
     return "full" if variant is None else str(variant["name"])
 
 
-def check(config: wiring.Config, config_dir: Path | None = None) -> None:
+def check(config: configuration.Config, config_dir: Path | None = None) -> None:
     """Raise ConfigurationError for a variant that would be no different from the whole, or is not what it says.
 
     Args:
@@ -50,7 +50,7 @@ def check(config: wiring.Config, config_dir: Path | None = None) -> None:
     _check_blocks(config, name)
 
 
-def _check_models(config: wiring.Config, name: str, needs: str) -> None:
+def _check_models(config: configuration.Config, name: str, needs: str) -> None:
     if needs == "nothing":
         return
     keyless = "_target_" not in config["llm"]
@@ -63,7 +63,7 @@ def _check_models(config: wiring.Config, name: str, needs: str) -> None:
             raise ConfigurationError(f"ablation={name} needs llm=ensemble with members of the tiers cheap and strong.")
 
 
-def _check_blocks(config: wiring.Config, name: str) -> None:
+def _check_blocks(config: configuration.Config, name: str) -> None:
     try:
         wiring.build_problem(config)
     except ProblemError as error:
@@ -83,7 +83,7 @@ def _settings_of(name: str, config_dir: Path | None) -> Mapping[str, object]:
     chosen = [item for item in settings.pop("defaults", []) if isinstance(item, dict)]
     found: dict[str, object] = dict(_leaves(settings))
     for group, option in ((key.split("/")[-1], value) for item in chosen for key, value in item.items()):
-        found.update((f"{group}.{key}", value) for key, value in _leaves(wiring.option(group, str(option))))
+        found.update((f"{group}.{key}", value) for key, value in _leaves(configuration.option(group, str(option))))
     return found
 
 
@@ -95,7 +95,7 @@ def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{key}", value
 
 
-def _at(config: wiring.Config, key: str) -> object:
+def _at(config: configuration.Config, key: str) -> object:
     found: Any = config
     for part in key.split("."):
         if not isinstance(found, Mapping) or part not in found:
@@ -105,7 +105,7 @@ def _at(config: wiring.Config, key: str) -> object:
 
 
 # ── which runs belong to a study ──────────────────────────────────────────────────────────────
-def run_id(config: wiring.Config, problem: Problem) -> str:
+def run_id(config: configuration.Config, problem: Problem) -> str:
     """Return the name of a study's run."""
     return f"{config['study']}-{problem.name}-{name_of(config)}-{config['seed']}"
 

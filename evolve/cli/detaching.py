@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, store_option
 from evolve.cluster.controller_actor import Assignment, Snapshot
 from evolve.cluster.edition import this_edition
@@ -35,7 +35,7 @@ _KEYS = "Ctrl+C detaches; the run goes on"
 def attach(run: str, store: str, quiet: bool, json_: bool) -> None:
     """Watch RUN, whose controller works on a cluster, to its end. Ctrl+C detaches; the run goes on."""
     info = wiring.find_run(store, run)
-    config: wiring.Config = {**info.config, "store": wiring.store_config(store)}
+    config: configuration.Config = {**info.config, "store": wiring.store_config(store)}
     if not wiring.is_detached(config):
         raise ConfigurationError(
             f"The controller of run {run!r} is no actor on a cluster (controller.detached=false): there is nothing to "
@@ -45,7 +45,7 @@ def attach(run: str, store: str, quiet: bool, json_: bool) -> None:
     sys.exit(watch(parts, run, str(config["executor"]["address"]), quiet, json_))
 
 
-def begin(config: wiring.Config, parts: Parts, info: RunInfo) -> None:
+def begin(config: configuration.Config, parts: Parts, info: RunInfo) -> None:
     """Hand a run to a controller on the cluster; return when it has begun.
 
     Raises EvolveError when it cannot begin: nothing was spent then.
@@ -119,7 +119,7 @@ def _close(parts: Parts, result: Result, json_: bool) -> None:
         closing_page(Console(), parts.problem, parts.budget, result, best.files)
 
 
-def _from_anywhere(config: wiring.Config) -> wiring.Config:
+def _from_anywhere(config: configuration.Config) -> configuration.Config:
     """Return a configuration whose store does not depend on the folder that a process is in."""
     url = str(config["store"]["url"])
     path = url.removeprefix("sqlite:///")

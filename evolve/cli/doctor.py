@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from evolve import __version__, wiring
+from evolve import __version__, configuration, problem_library, this_machine, wiring
 from evolve.cli.options import as_json, json_option, store_option
 from evolve.cli.store_health import store_health
 from evolve.domain.problem import Problem
@@ -65,7 +65,7 @@ def doctor(clean: bool, ray: str | None, store: str, json_: bool) -> None:
 
 
 def _interpreter() -> list[Finding]:
-    python = f"evolve {__version__}, Python {platform.python_version()}, {wiring.usable_cores()} cores"
+    python = f"evolve {__version__}, Python {platform.python_version()}, {configuration.usable_cores()} cores"
     system = platform.system()
     findings = [Finding("python", "ok", python)]
     if system != "Linux":
@@ -85,7 +85,7 @@ def _disk() -> list[Finding]:
 
 def _sandboxes() -> list[Finding]:
     """Start a sandbox of each kind that works here, and let it say what it does and does not do."""
-    used = wiring.sandbox_of_this_machine([])[0].removeprefix("sandbox=")
+    used = this_machine.sandbox_of_this_machine([])[0].removeprefix("sandbox=")
     reasons = {
         "docker": "sandbox=docker is used unless you choose: a container engine answers.",
         "process": "sandbox=process is used unless you choose: no container engine answers. "
@@ -98,8 +98,8 @@ def _sandboxes() -> list[Finding]:
 
 
 def _sandbox(kind: str) -> list[Finding]:
-    problem = wiring.load_problem(wiring.problem_names()[0])
-    settings = wiring.configure([f"problem={problem.name}", f"sandbox={kind}"])
+    problem = problem_library.load_problem(problem_library.problem_names()[0])
+    settings = configuration.configure([f"problem={problem.name}", f"sandbox={kind}"])
     if kind == "docker" and not _has_image(problem, settings["sandbox"]["base_image"]):
         return [Finding(kind, "note", "The images are not built yet: `evolve image build`, or the first run does it.")]
     sandbox = wiring.build_sandbox(settings, problem)

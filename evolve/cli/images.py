@@ -13,7 +13,7 @@ import click
 from docker import DockerClient
 from rich.console import Console
 
-from evolve import wiring
+from evolve import problem_library
 from evolve.cli.options import as_json, json_option
 from evolve.evaluation import images
 from evolve.evaluation.image_recipes import DEFAULT_BASE_IMAGE
@@ -40,7 +40,7 @@ def image() -> None:
 @json_option
 def build(problem: str | None, base_image: str, json_: bool) -> None:
     """Build what PROBLEM's image lacks; without PROBLEM, the image of problems that have no Dockerfile."""
-    loaded = wiring.load_problem(problem) if problem else None
+    loaded = problem_library.load_problem(problem) if problem else None
     began_at = time.monotonic()
     with _engine() as client:
         tag = Images(client, base_image).build(loaded, lambda line: click.echo(line, err=True))
@@ -68,7 +68,7 @@ def list_(json_: bool) -> None:
 @json_option
 def prune(problems: tuple[str, ...], base_image: str, json_: bool) -> None:
     """Remove images that neither the bundled problems nor PROBLEMS use as they are now."""
-    kept = [wiring.load_problem(name) for name in (*wiring.problem_names(), *problems)]
+    kept = [problem_library.load_problem(name) for name in (*problem_library.problem_names(), *problems)]
     with _engine() as client:
         for tag in images.remove(client, Images(client, base_image).stale(kept)):
             click.echo(as_json({"removed": tag}) if json_ else f"removed {tag}")

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evolve import wiring
+from evolve import configuration, problem_library, this_machine, wiring
 from evolve.cli.options import as_json, json_option, say
 from evolve.cli.repeatability import Repeated, disagreements, noise_line, noise_rows, repeat_seed
 from evolve.domain.evaluation import Evaluation, Outcome
@@ -53,7 +53,7 @@ def eval_(
     json_: bool,
 ) -> None:
     """Judge PROGRAMS (files or folders) on PROBLEM; exit code 0 if all are VALID."""
-    loaded = wiring.load_problem(problem, _params(params))
+    loaded = problem_library.load_problem(problem, _params(params))
     chosen = loaded.stage(stage) if stage else loaded.stages[-1]
     contents = {str(path): complete_program(loaded, path) for path in programs}
     executor = _executor(loaded, overrides)
@@ -93,7 +93,7 @@ def check(
     With --redteam, run hostile programs against its judge and the sandbox, the problem's own exploits
     among them, and say of each how it ended; exit code 0 if all were contained.
     """
-    loaded = wiring.load_problem(problem, _params(params))
+    loaded = problem_library.load_problem(problem, _params(params))
     if only is not None and not redteam:
         raise ConfigurationError("--only chooses attacks: it needs --redteam.")
     if redteam:
@@ -216,7 +216,9 @@ def _redteam(problem: Problem, overrides: Sequence[str], only: str, json_: bool)
     return 1 if findings else 0
 
 
-async def _attacked(problem: Problem, config: wiring.Config, attacks: Sequence[Attack], json_: bool) -> list[Result]:
+async def _attacked(
+    problem: Problem, config: configuration.Config, attacks: Sequence[Attack], json_: bool
+) -> list[Result]:
     results = []
     with Console(stderr=True, quiet=json_).status("") as status:
         suite = run_suite(problem, lambda copy: wiring.build_sandbox(config, copy), attacks)
@@ -259,7 +261,7 @@ def _params(pairs: Sequence[str]) -> dict[str, object]:
         name, separator, value = pair.partition("=")
         if not separator:
             raise ConfigurationError(f"--param {pair!r}: expected NAME=VALUE.")
-        params[name] = wiring.parsed(f"{name}={value}")[1]
+        params[name] = configuration.parsed(f"{name}={value}")[1]
     return params
 
 
@@ -267,8 +269,8 @@ def _executor(problem: Problem, overrides: Sequence[str]) -> Executor:
     return wiring.build_executor(_configured(problem, overrides), problem)
 
 
-def _configured(problem: Problem, overrides: Sequence[str]) -> wiring.Config:
-    return wiring.configure_here([f"problem={wiring.quoted(str(problem.folder))}", *overrides], say)
+def _configured(problem: Problem, overrides: Sequence[str]) -> configuration.Config:
+    return this_machine.configure_here([f"problem={configuration.quoted(str(problem.folder))}", *overrides], say)
 
 
 async def _judge_all(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.cli.options import spread_data
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import Problem, Stage
@@ -40,7 +40,7 @@ class Repeated:
         return abs(one.mean - other.mean) <= student_t(freedom) * math.sqrt(sum(variances))
 
 
-async def repeat_seed(problem: Problem, config: wiring.Config, repeats: int) -> list[Repeated]:
+async def repeat_seed(problem: Problem, config: configuration.Config, repeats: int) -> list[Repeated]:
     """Judge the seed on every stage, one evaluation at a time so that they do not disturb each other.
 
     Ends a stage after three that are equal, and after the first that is not VALID.

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from evolve import wiring
+from evolve import configuration, this_machine, wiring
 from evolve.bench import variants
 from evolve.bundles.trust import refuse_to_work_on, settings_of
 from evolve.cli import detaching
@@ -75,10 +75,10 @@ def run(
     if multirun:
         sys.exit(_multirun(overrides, config_dir, quiet, json_))
     if cfg:
-        config = wiring.configure([*wiring.sandbox_of_this_machine(overrides), *overrides], config_dir)
-        click.echo(as_json(config) if json_ else wiring.as_yaml(config), nl=False)
+        config = configuration.configure([*this_machine.sandbox_of_this_machine(overrides), *overrides], config_dir)
+        click.echo(as_json(config) if json_ else configuration.as_yaml(config), nl=False)
         return
-    config = wiring.configure_here(overrides, say, config_dir)
+    config = this_machine.configure_here(overrides, say, config_dir)
     variants.check(config, config_dir)
     if estimate:
         _print_estimate(config, json_)
@@ -103,7 +103,7 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
     info = wiring.find_run(store, run)
     refuse_to_work_on(info)
     wiring.problem_of(info)
-    config = wiring.for_resume({**settings_of(info), "store": wiring.store_config(store)}, overrides)
+    config = configuration.for_resume({**settings_of(info), "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
     _refuse_changed_judge(parts, info)
     if wiring.is_detached(config):
@@ -123,7 +123,7 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
     source = wiring.find_run(store, run)
     refuse_to_work_on(source)
     wiring.problem_of(source)
-    config = wiring.for_fork({**settings_of(source), "store": wiring.store_config(store)}, overrides)
+    config = configuration.for_fork({**settings_of(source), "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
     _refuse_changed_judge(parts, source)
     info = wiring.new_run(config, parts)
@@ -196,7 +196,7 @@ def _print_replay(info: RunInfo, again: Replayed, json_: bool) -> None:
         )
 
 
-def _print_estimate(config: wiring.Config, json_: bool) -> None:
+def _print_estimate(config: configuration.Config, json_: bool) -> None:
     """Begin a run that is kept nowhere and ends with the seed."""
     parts = wiring.build(config)
     if parts.model is None:
@@ -216,7 +216,7 @@ def _print_estimate(config: wiring.Config, json_: bool) -> None:
         click.echo("\n".join(expected(found[0] if found else None)) or "No operator can ask about the seed alone.")
 
 
-def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
+def _start(config: configuration.Config, quiet: bool, json_: bool) -> None:
     if config["study"] is not None:
         if wiring.is_detached(config):
             raise ConfigurationError("The runs of a study are compared by this command: controller.detached=false.")
@@ -228,14 +228,14 @@ def _start(config: wiring.Config, quiet: bool, json_: bool) -> None:
     _work(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
 
 
-def _on_cluster(config: wiring.Config, parts: Parts, info: RunInfo, quiet: bool, json_: bool) -> int:
+def _on_cluster(config: configuration.Config, parts: Parts, info: RunInfo, quiet: bool, json_: bool) -> int:
     """Begin or go on with a run whose controller works on the cluster, and watch it; return the exit code."""
     _say_caveat(parts)
     detaching.begin(config, parts, info)
     return detaching.watch(parts, info.id, str(config["executor"]["address"]), quiet, json_)
 
 
-def _of_study(config: wiring.Config, quiet: bool) -> int:
+def _of_study(config: configuration.Config, quiet: bool) -> int:
     """Begin a run of a study, or go on where its record ends; return the exit code."""
     parts = wiring.build(config)
     run = variants.run_id(config, parts.problem)
@@ -367,13 +367,13 @@ def _refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
 
 def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> int:
     """Run each combination; return the exit code. The runs of a study are compared in the end."""
-    chosen = [*wiring.sandbox_of_this_machine(overrides), *overrides]
-    arguments = [part for override in chosen for part in wiring.normal_form(override)]
+    chosen = [*this_machine.sandbox_of_this_machine(overrides), *overrides]
+    arguments = [part for override in chosen for part in configuration.normal_form(override)]
     if config_dir is not None:
         arguments += ["--config-dir", str(config_dir.resolve())]
     study = Study()
 
-    def once(config: wiring.Config) -> None:
+    def once(config: configuration.Config) -> None:
         if config["study"] is None:
             variants.check(config, config_dir)
             _sweep_one(config, quiet, json_)
@@ -381,11 +381,11 @@ def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, js
             with study.noting():
                 study.note(_of_study(config, quiet or json_))
 
-    wiring.sweep(arguments, once)
+    configuration.sweep(arguments, once)
     return study.close(json_)
 
 
-def _sweep_one(config: wiring.Config, quiet: bool, json_: bool) -> None:
+def _sweep_one(config: configuration.Config, quiet: bool, json_: bool) -> None:
     try:
         _start(config, quiet, json_)
     except SystemExit as end:

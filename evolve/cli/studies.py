@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench import variants
 from evolve.cli.options import say
 from evolve.errors import ConfigurationError, EvolveError
@@ -16,12 +16,12 @@ class Study:
     """The runs of one multirun that belong to studies."""
 
     def __init__(self) -> None:
-        self._configs: dict[str, wiring.Config] = {}
+        self._configs: dict[str, configuration.Config] = {}
         self._refused: dict[str, str] = {}
         self._failed = 0
         self._error: EvolveError | None = None
 
-    def takes(self, config: wiring.Config, config_dir: Path | None) -> bool:
+    def takes(self, config: configuration.Config, config_dir: Path | None) -> bool:
         """Whether a variant can be run here; a person is told once of one that cannot. After an error none is."""
         if self._error is not None:
             return False

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from evolve import wiring
+from evolve import configuration, this_machine, wiring
 from evolve.cli.judging import set_option
 from evolve.cli.options import as_json, json_option, say
 from evolve.cluster.credentials import TOKEN_VARIABLE, client_context, worker_token
@@ -76,7 +76,7 @@ def worker(
 
     The run is one with executor=hub. Its judge runs here: connect only to hubs that you trust.
     """
-    cores = wiring.usable_cores()
+    cores = configuration.usable_cores()
     slots = slots or cores
     capacity = Amounts(
         cpus=float(cores) if cpus is None else cpus,
@@ -84,7 +84,7 @@ def worker(
         memory_mb=_memory_mb() if memory_mb is None else memory_mb,
         custom=_amounts(resources),
     )
-    settings = [*wiring.sandbox_of_this_machine(overrides), *overrides]
+    settings = [*this_machine.sandbox_of_this_machine(overrides), *overrides]
     habits = Habits(
         name=name or f"{platform.node()}:{os.getpid()}",
         slots=slots,
@@ -120,8 +120,8 @@ async def _work(client: HubClient, judges: WarmJudges, habits: Habits) -> int:
 
 def _executor(problem: Problem, overrides: Sequence[str], slots: int) -> Executor:
     here = ["executor=local", f"executor.width={slots}", "executor.spares=0", "executor.retries=1"]
-    folder = f"problem={wiring.quoted(str(problem.folder))}"
-    return wiring.build_executor(wiring.configure_here([folder, *here, *overrides], say), problem)
+    folder = f"problem={configuration.quoted(str(problem.folder))}"
+    return wiring.build_executor(this_machine.configure_here([folder, *here, *overrides], say), problem)
 
 
 def _sandbox(settings: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evolve import __version__, wiring
+from evolve import __version__, configuration
 from evolve.account.champion import Champion, champion
 from evolve.account.course import Course, course
 from evolve.account.lineage import Ancestor, lineage
@@ -62,7 +62,7 @@ def report(store: Store, info: RunInfo, problem: Problem) -> str:
         lineage=[_step(problem, ancestor) for ancestor in _shortened(ancestors)],
         left_out=max(0, len(ancestors) - _SHOWN_STEPS),
         caveats=caveats(info, problem, went, sealed),
-        config=_cut(wiring.as_yaml(info.config)),
+        config=_cut(configuration.as_yaml(info.config)),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.bench import tuner
 from evolve.bench.curves import hypervolume
 from evolve.bench.search_race import LANDSCAPES, PROBLEMS, check, corner, located, reference_gain
@@ -20,14 +20,14 @@ OURS = sorted(path.name for path in LANDSCAPES.iterdir() if path.is_dir())
 
 
 def loaded(name: str) -> Problem:
-    return wiring.load_problem(located(name))
+    return problem_library.load_problem(located(name))
 
 
 def judge(problem: Problem, texts: Sequence[str], stage: Stage | None = None) -> list[Evaluation]:
     """Judge programs in the ordinary sandbox."""
 
     async def work() -> list[Evaluation]:
-        config = wiring.configure([f"problem={problem.folder}", "sandbox=process", "executor.width=1"])
+        config = configuration.configure([f"problem={problem.folder}", "sandbox=process", "executor.width=1"])
         executor = wiring.build_executor(config, problem)
         await executor.start()
         try:

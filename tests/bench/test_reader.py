@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.bench.answers import NUMBER, Prompt
 from evolve.bench.personas import PERSONAS, read_prompt
 from evolve.bench.prompts import Setting, scene
@@ -35,12 +35,12 @@ def peers_prompt(name: str, number: int) -> Prompt:
 
 @pytest.fixture(scope="module")
 def problem() -> Problem:
-    return wiring.load_problem("bin_packing")
+    return problem_library.load_problem("bin_packing")
 
 
 def our_prompt(problem: Problem, operator: str, others: tuple[str, ...], failures: tuple[Failure, ...] = ()) -> Prompt:
     """Return what an operator of ours really asks."""
-    config = wiring.configure(["problem=bin_packing", "llm=single", "llm.model=none"])
+    config = configuration.configure(["problem=bin_packing", "llm=single", "llm.model=none"])
     asked: list[Request] = []
 
     def answer(request: Request) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from evolve import wiring
+from evolve import problem_library
 from evolve.bench import peer_races
 from evolve.bench.peer_races import run_peer
 from evolve.bench.race import Race, recorded, run
@@ -81,7 +81,9 @@ def test_a_cell_that_was_cut_off_is_run_again(race_file: Path, tmp_path: Path) -
 
 def test_what_another_judge_scored_is_run_again(race_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "race.jsonl"
-    path.write_text(race_file.read_text().replace(wiring.load_problem(located("deceptive")).judge_hash(), "another"))
+    path.write_text(
+        race_file.read_text().replace(problem_library.load_problem(located("deceptive")).judge_hash(), "another")
+    )
     race = replace(RACE, problems=("deceptive",), searches=("greedy",), seeds=(1,))
     said: list[str] = []
     assert len(run(race, path, 1, said.append)) == len(said) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evolve import wiring
+from evolve import problem_library
 from evolve.bench import soak
 from evolve.bench.holdings import Holdings, growth, left_behind
 from evolve.cli import main
@@ -61,7 +61,7 @@ async def test_containers_pass_and_are_accounted_for(engine: Engine, monkeypatch
 
 
 def test_every_kind_of_false_verdict_is_found() -> None:
-    problem = wiring.load_problem(str(soak.RANKS))
+    problem = problem_library.load_problem(str(soak.RANKS))
     seed = problem.seed().files
     right = Verdict(Outcome.VALID, metrics={"right": float(_QUESTIONS)})
     worse = Verdict(Outcome.VALID, metrics={"right": 5.0})
@@ -97,7 +97,7 @@ def test_what_is_not_given_back_is_found() -> None:
 
 
 def test_honest_programs_score_what_is_said_beforehand(tmp_path: Path) -> None:
-    problem = wiring.load_problem(str(soak.RANKS))
+    problem = problem_library.load_problem(str(soak.RANKS))
     job = soak.honest_job(problem, problem.stages[0], 7)
     space: dict[str, object] = {}
     exec(job.files[problem.entry], space)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench import variants
 from evolve.bench.search_race import LANDSCAPES
 from evolve.domain.proposal import Lesson, LessonKind
@@ -29,7 +29,7 @@ NAMES = sorted(path.stem for path in (bundled("conf") / "ablation").glob("*.yaml
 @cache
 def composed(name: str | None, *overrides: str, llm: tuple[str, ...] = MODELS) -> dict[str, Any]:
     chosen = [f"ablation={name}"] if name else []
-    return dict(wiring.configure(["problem=circle_packing", "sandbox=process", *llm, *chosen, *overrides]))
+    return dict(configuration.configure(["problem=circle_packing", "sandbox=process", *llm, *chosen, *overrides]))
 
 
 def leaves(config: Any, prefix: str = "") -> dict[str, object]:
@@ -46,7 +46,7 @@ def changed(name: str) -> dict[str, object]:
 
 
 def test_the_sweep_of_the_experiment_has_every_variant() -> None:
-    experiment = wiring.option("experiment", "ablation")
+    experiment = configuration.option("experiment", "ablation")
     swept = [name.strip() for name in experiment["hydra"]["sweeper"]["params"]["ablation"].split(",")]
     assert sorted(swept) == NAMES and swept[0] == "full"
 
@@ -80,7 +80,7 @@ def test_a_variant_changes_its_setting_and_no_other(name: str, settings: dict[st
 )
 def test_a_variant_with_another_option_has_it_and_nothing_else(name: str, option: str) -> None:
     group = "noise" if name == "no_trials" else "search"
-    assert composed(name)[group] == wiring.option(group, option)
+    assert composed(name)[group] == configuration.option(group, option)
     assert {key.partition(".")[0] for key in changed(name)} == {group}
 
 
@@ -185,9 +185,11 @@ def test_a_variant_of_ones_own_is_one_file(tmp_path: Path) -> None:
     (tmp_path / "ablation").mkdir()
     own = "# @package _global_\nvariant: {name: no_shift, needs: nothing}\nmutation: {weights: {shift: 0}}\n"
     (tmp_path / "ablation" / "no_shift.yaml").write_text(own)
-    config = wiring.configure(["problem=circle_packing", "ablation=no_shift"], tmp_path)
+    config = configuration.configure(["problem=circle_packing", "ablation=no_shift"], tmp_path)
     variants.check(config, tmp_path)
     assert config["mutation"]["weights"]["shift"] == 0
-    taken_back = wiring.configure(["problem=circle_packing", "ablation=no_shift", "mutation.weights.shift=2"], tmp_path)
+    taken_back = configuration.configure(
+        ["problem=circle_packing", "ablation=no_shift", "mutation.weights.shift=2"], tmp_path
+    )
     with pytest.raises(ConfigurationError, match="makes it 2"):
         variants.check(taken_back, tmp_path)

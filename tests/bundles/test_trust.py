@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hydra.utils import get_object
 
-from evolve import wiring
+from evolve import configuration
 from evolve.bundles.trust import FORMER, OPENED, known_targets, refusals, refuse_to_work_on, settings_of
 from evolve.errors import ConfigurationError
 from evolve.interfaces import RunInfo
@@ -20,7 +20,7 @@ GREEDY = "evolve.search.controls.Greedy"
 
 @pytest.fixture(scope="module")
 def config() -> dict[str, Any]:
-    return dict(wiring.configure(["problem=bin_packing", "llm=openai/gpt-5-mini"]))
+    return dict(configuration.configure(["problem=bin_packing", "llm=openai/gpt-5-mini"]))
 
 
 def run_with(config: dict[str, Any], trusted: bool | None = False) -> RunInfo:

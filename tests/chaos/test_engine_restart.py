@@ -20,7 +20,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from evolve import wiring
+from evolve import problem_library
 from evolve.bench.machinery import TRIVIAL
 from evolve.controller.local_executor import LocalExecutor
 from evolve.domain.evaluation import Outcome
@@ -90,7 +90,7 @@ def private(engine: Engine) -> Iterator[PrivateEngine]:
 
 
 def _copy_images(engine: Engine, private: PrivateEngine) -> None:
-    guest = engine.images().build(wiring.load_problem(str(TRIVIAL)), lambda line: None)
+    guest = engine.images().build(problem_library.load_problem(str(TRIVIAL)), lambda line: None)
     client = private.client()
     for name in (engine.base_image, guest):
         client.images.load(b"".join(engine.client.images.get(name).save(named=name)))
@@ -110,7 +110,7 @@ def _containers(private: PrivateEngine, owner: str) -> list[str]:
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("end", [PrivateEngine.stop, PrivateEngine.kill], ids=["stopped", "killed"])
 async def test_jobs_wait_while_the_engine_is_away(private: PrivateEngine, end: Callable[[PrivateEngine], None]) -> None:
-    problem = wiring.load_problem(str(TRIVIAL))
+    problem = problem_library.load_problem(str(TRIVIAL))
     job = Job(problem, problem.stages[0], problem.seed().files)
     executor = LocalExecutor(
         lambda: DockerSandbox(problem, base_image=private.base_image),

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.processes import die_with_parent
 from evolve.cli.main import main as command_line
 from evolve.controller.loop import Loop
@@ -74,9 +74,9 @@ def obey(order: Order) -> None:
     moment = Moment(order.moment[0], When(order.moment[1]), int(order.moment[2])) if order.moment else None
     clock = jumping_clock(order.jumps)
     if verb == "run":
-        config = wiring.configure(overrides)
+        config = configuration.configure(overrides)
     else:
-        config = wiring.for_resume(wiring.find_run(order.url, "r").config, overrides)
+        config = configuration.for_resume(wiring.find_run(order.url, "r").config, overrides)
     parts = replace(wiring.build(config), open_store=lambda: StoppingStore(order.url, moment, clock), lease_s=_LEASE_S)
 
     def unobserved(loop: Loop) -> None:
@@ -108,7 +108,7 @@ def load() -> None:
     """Import what every controller imports; none of it starts a thread or opens anything."""
     for module in ("aiohttp", "cmaes", "jinja2", "numpy.ma", "numpy.polynomial", "evolve.cli.running"):
         importlib.import_module(module)
-    wiring.build(wiring.configure(["problem=bin_packing", "llm=http://127.0.0.1:9/v1#m"]))
+    wiring.build(configuration.configure(["problem=bin_packing", "llm=http://127.0.0.1:9/v1#m"]))
 
 
 def serve() -> None:

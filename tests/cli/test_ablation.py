@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.machinery import model_server
 from evolve.bench.search_race import LANDSCAPES
 from evolve.bench.variants import run_id
@@ -87,7 +87,7 @@ def test_what_was_cut_off_goes_on_and_is_not_in_the_table_before(evolve: Command
         "seed=1",
         f"store.url=sqlite:///{tmp_path}/runs/evolve.db",
     ]
-    config = wiring.configure(settings)
+    config = configuration.configure(settings)
     parts = wiring.build(config)
     info = wiring.new_run({**config, "run": run_id(config, parts.problem)}, parts)
     result = asyncio.run(start_run(parts, info, lambda loop: loop.stop(INTERRUPTED)))

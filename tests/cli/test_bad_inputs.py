@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.controller.run import start_run
 from evolve.domain.problem import complete_program
 from evolve.errors import ConfigurationError, EvolveError, ProblemError
@@ -73,13 +73,13 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(override: str, expected: str) -> None:
     with pytest.raises(EvolveError) as caught:
-        wiring.build(wiring.configure(["problem=circle_packing", override]))
+        wiring.build(configuration.configure(["problem=circle_packing", override]))
     assert expected in str(caught.value)
 
 
 def test_a_setting_of_another_option_is_explained() -> None:
     with pytest.raises(ConfigurationError, match=r"search=greedy has no setting 'search\.islands'"):
-        wiring.configure(["problem=circle_packing", "search=greedy", "search.islands=3"])
+        configuration.configure(["problem=circle_packing", "search=greedy", "search.islands=3"])
 
 
 def test_a_wrong_setting_costs_nothing_and_leaves_nothing(evolve: Command, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def folder(tmp_path: Path) -> Path:
 def seed_refusal(problem: str, tmp_path: Path, *overrides: str) -> str:
     """Start a run whose seed cannot be scored; return the error. Nothing may be on record."""
     url = f"sqlite:///{tmp_path}/e.db"
-    config = wiring.configure([f"problem='{problem}'", f"store.url='{url}'", "executor.width=1", *overrides])
+    config = configuration.configure([f"problem='{problem}'", f"store.url='{url}'", "executor.width=1", *overrides])
     parts = wiring.build(config)
     with pytest.raises(EvolveError) as caught:
         asyncio.run(start_run(parts, wiring.new_run(config, parts), lambda loop: None))
@@ -155,7 +155,7 @@ def test_a_broken_folder_is_blamed_by_file_and_field(
 ) -> None:
     damage(folder)
     with pytest.raises(ProblemError) as caught:
-        wiring.build(wiring.configure([f"problem='{folder}'"]))
+        wiring.build(configuration.configure([f"problem='{folder}'"]))
     assert expected in str(caught.value)
 
 
@@ -214,7 +214,7 @@ def test_a_folder_may_have_spaces_and_letters_of_any_language(folder: Path, evol
 def test_programs_and_values_that_cannot_be_read(evolve: Command, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "binary").write_bytes(b"\x7fELF\xd0")
-    problem = wiring.load_problem("circle_packing")
+    problem = problem_library.load_problem("circle_packing")
     with pytest.raises(ProblemError, match="is not UTF-8 text"):
         complete_program(problem, tmp_path / "binary")
     with pytest.raises(ProblemError, match="holds no files"):
@@ -240,12 +240,12 @@ def test_a_finished_run_is_not_resumed_without_a_larger_budget(evolve: Command) 
 
 
 def test_a_resumed_run_takes_settings_of_budget_and_sandbox_only() -> None:
-    config = wiring.configure(["problem=circle_packing"])
-    assert wiring.for_resume(config, ["budget.wall_s=1e3"])["budget"]["wall_s"] == 1000
+    config = configuration.configure(["problem=circle_packing"])
+    assert configuration.for_resume(config, ["budget.wall_s=1e3"])["budget"]["wall_s"] == 1000
     with pytest.raises(ConfigurationError, match="budget, sandbox=NAME and executor=NAME only"):
-        wiring.for_resume(config, ["search=greedy"])
+        configuration.for_resume(config, ["search=greedy"])
     with pytest.raises(ConfigurationError, match="expected a whole number"):
-        wiring.build(wiring.for_resume(config, ["budget.evaluations=abc"]))
+        wiring.build(configuration.for_resume(config, ["budget.evaluations=abc"]))
 
 
 def test_a_run_whose_folder_is_gone_says_so(folder: Path, evolve: Command, tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_stores_that_cannot_be_used(evolve: Command, tmp_path: Path) -> None:
         ("mysql://x/y", "Runs are kept in"),
     ):
         with pytest.raises(EvolveError, match=expected):
-            wiring.open_store(wiring.configure(["problem=circle_packing", f"store.url={url}"]))
+            wiring.open_store(configuration.configure(["problem=circle_packing", f"store.url={url}"]))
     assert "no store at" in refused(evolve("runs", "--store", "sqlite:///nothing.db"))
 
 

@@ -18,6 +18,7 @@ from evolve.cluster.hub_client import HubClient
 from evolve.cluster.hub_messages import Amounts
 from evolve.cluster.hub_worker import Habits, HubWorker
 from evolve.cluster.warm_judges import MakeExecutor, WarmJudges
+from evolve.configuration import option
 from evolve.controller.local_executor import LocalExecutor
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
@@ -25,7 +26,7 @@ from evolve.domain.proposal import REPEATS
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.interfaces import Job, Sandbox, Store, Verdict
 from evolve.store.checker import Checker
-from evolve.wiring import open_existing, option
+from evolve.wiring import open_existing
 
 SECRET = "a-token-that-is-long-enough"
 PLENTY = Amounts(cpus=64.0, memory_mb=1e6)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.machinery import TRIVIAL
 from evolve.cluster.controller_actor import Assignment, Controller, Snapshot
 from evolve.cluster.edition import Edition, this_edition
@@ -35,7 +35,9 @@ class Started:
         edition: Edition | None = None,
         again: bool = False,
     ) -> None:
-        config = wiring.configure([f"problem={TRIVIAL}", "sandbox=process", "run=r", "executor.width=1", *overrides])
+        config = configuration.configure(
+            [f"problem={TRIVIAL}", "sandbox=process", "run=r", "executor.width=1", *overrides]
+        )
         parts = wiring.build(config)
         parcel = pack(parts.problem)
         shipment = Shipment.of(parts.problem, parcel)

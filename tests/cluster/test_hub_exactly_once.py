@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.machinery import TRIVIAL
 from evolve.cluster.credentials import Token, client_context
 from evolve.cluster.hub import HubExecutor
@@ -123,7 +123,7 @@ class Fleet:
 def parts_of(folder: Path, port: int) -> tuple[Parts, RunInfo, HubExecutor]:
     settings = [f"problem={TRIVIAL}", "noise=off", f"store.url=sqlite:///{folder}/evolve.db", "run=one"]
     settings += [f"budget.evaluations={EVALUATIONS}", "controller.ordered=false", "budget.wall_s=null"]
-    config = wiring.configure(settings)
+    config = configuration.configure(settings)
     executor = hub(folder, port=port, width=WORKERS, lease_s=LEASE_S, losses=1000)
     widths = Widths(propose=1, queue=2 * WORKERS, ordered=False, stall=500)
     parts = replace(wiring.build(config), executor=executor, widths=widths)

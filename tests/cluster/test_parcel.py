@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from evolve import wiring
+from evolve import problem_library
 from evolve.cluster import parcel as parcels
 from evolve.cluster.parcel import Parcel, Shipment, pack, pack_folder, unpack
 from evolve.domain.problem import Problem
@@ -42,9 +42,9 @@ def archive(members: dict[str, bytes | str]) -> Parcel:
     return Parcel(hashlib.sha256(data).hexdigest(), zstandard.ZstdCompressor().compress(data))
 
 
-@pytest.mark.parametrize("name", wiring.problem_names())
+@pytest.mark.parametrize("name", problem_library.problem_names())
 def test_a_problem_is_judged_alike_where_its_parcel_is_unpacked(name: str, tmp_path: Path) -> None:
-    problem = wiring.load_problem(name)
+    problem = problem_library.load_problem(name)
     sent = pack(problem)
     there = Shipment.of(problem, sent).load(unpack(sent, tmp_path / "cache"))
     assert there.judge_hash() == problem.judge_hash()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.machinery import TRIVIAL
 from evolve.controller.loop import Loop, Widths
 from evolve.controller.run import start_run
@@ -95,7 +95,7 @@ async def test_the_store_has_every_verdict_once_though_cables_are_pulled_and_wor
         executor = hub(tmp_path, host="0.0.0.0", width=8, lease_s=LEASE_S, losses=100, **tls)
         settings = [f"problem={TRIVIAL}", "noise=off", "params.seconds=0.15", f"store.url=sqlite:///{tmp_path}/run.db"]
         settings += [f"budget.evaluations={EVALUATIONS}", "budget.wall_s=null", "sandbox=process"]
-        config = wiring.configure(settings)
+        config = configuration.configure(settings)
         widths = Widths(propose=1, queue=8, ordered=False, stall=500)
         parts = replace(wiring.build(config), executor=executor, widths=widths)
         info = wiring.new_run(config, parts)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evolve import wiring
+from evolve import configuration
 from evolve.bench.machinery import TRIVIAL
 from evolve.cluster.edition import Edition
 from evolve.domain.evaluation import Outcome
@@ -29,7 +29,7 @@ from tests.cluster.cluster_support import (
     until,
 )
 
-PROCESS = {"sandbox": wiring.option("sandbox", "process")}
+PROCESS = {"sandbox": configuration.option("sandbox", "process")}
 
 
 async def test_a_program_scores_on_a_node_what_it_scores_here(nodes: Nodes) -> None:
@@ -151,7 +151,8 @@ def test_impossible_settings_are_named() -> None:
 def test_without_a_cluster_the_error_says_how_to_start_one() -> None:
     settings = ["executor=ray", "executor.address=127.0.0.1:1", f"problem={TRIVIAL}", "sandbox=process"]
     code = (
-        "import asyncio, sys; from evolve import wiring; config = wiring.configure(sys.argv[1:])\n"
+        "import asyncio, sys\nfrom evolve import configuration, wiring\n"
+        "config = configuration.configure(sys.argv[1:])\n"
         "asyncio.run(wiring.build_executor(config, wiring.build_problem(config)).start())"
     )
     done = subprocess.run([sys.executable, "-c", code, *settings], capture_output=True, text=True, timeout=120)
@@ -161,10 +162,10 @@ def test_without_a_cluster_the_error_says_how_to_start_one() -> None:
 
 def test_a_run_on_this_machine_imports_no_ray() -> None:
     code = (
-        "import sys; from evolve.cli import main; from evolve import wiring\n"
+        "import sys; from evolve.cli import main; from evolve import configuration, wiring, wiring\n"
         "import evolve.cli.running, evolve.cli.doctor, evolve.cluster.ray_executor\n"
-        f"wiring.build(wiring.configure(['problem={TRIVIAL}', 'sandbox=process']))\n"
-        f"wiring.build(wiring.configure(['problem={TRIVIAL}', 'sandbox=process', 'executor=ray']))\n"
+        f"wiring.build(configuration.configure(['problem={TRIVIAL}', 'sandbox=process']))\n"
+        f"wiring.build(configuration.configure(['problem={TRIVIAL}', 'sandbox=process', 'executor=ray']))\n"
         "print('ray' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.machinery import TRIVIAL
 from evolve.bench.processes import descendants
 from evolve.controller.exhibits import Exhibits
@@ -31,9 +31,9 @@ from tests.cluster.cluster_support import Nodes, custom, until
 
 DETACH = """
 import sys, time
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.cli import detaching
-config = wiring.configure(sys.argv[1:])
+config = configuration.configure(sys.argv[1:])
 parts = wiring.build(config)
 detaching.begin(config, parts, wiring.new_run(config, parts))
 print("begun", flush=True)
@@ -120,7 +120,7 @@ async def test_a_run_goes_on_whatever_is_lost(nodes: Nodes, tmp_path: Path) -> N
         check_nothing_is_lost_or_doubled(store, "r", 100)
         with closing(Checker(f"sqlite:///{tmp_path / 'r.db'}")) as checker:
             assert list(checker.check(store.run("r"))) == []
-        parts = wiring.build(wiring.configure(settings(problem, tmp_path / "r.db", "params.seconds=0.1")))
+        parts = wiring.build(configuration.configure(settings(problem, tmp_path / "r.db", "params.seconds=0.1")))
         decisions = parts.decisions(Exhibits(store, "r", parts.problem))
         replay = Replay(store=store, run="r", decisions=decisions, model=None, novelty=parts.novelty)
         assert await replay.first_difference() is None
@@ -156,7 +156,7 @@ async def test_equal_seeds_give_the_same_run_here_and_on_a_cluster(nodes: Nodes,
     ways = {"here": ["executor.width=1"], "there": on_ray(nodes, "executor.width=2")}
     found = {}
     for name, more in ways.items():
-        config = wiring.configure(settings(TRIVIAL, tmp_path / f"{name}.db", *ordered, *more))
+        config = configuration.configure(settings(TRIVIAL, tmp_path / f"{name}.db", *ordered, *more))
         parts = wiring.build(config)
         result = await start_run(parts, wiring.new_run(config, parts), seen_by_nobody)
         assert result.status == "finished"
@@ -171,4 +171,4 @@ def seen_by_nobody(loop: Loop) -> None:
 
 def test_a_detached_run_needs_a_cluster() -> None:
     with pytest.raises(ConfigurationError, match=r"controller.detached=true.*executor=ray"):
-        wiring.build(wiring.configure([f"problem={TRIVIAL}", "sandbox=process", "controller.detached=true"]))
+        wiring.build(configuration.configure([f"problem={TRIVIAL}", "sandbox=process", "controller.detached=true"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evolve import wiring
+from evolve import configuration
 from evolve.controller.local_executor import LocalExecutor
 from evolve.domain.evaluation import Outcome
 from evolve.domain.objective import Direction
@@ -76,7 +76,7 @@ async def pulled(problem: Problem, width: int) -> AsyncIterator[Executor]:
 @asynccontextmanager
 async def on_ray(problem: Problem, width: int) -> AsyncIterator[Executor]:
     """Return an executor on the cluster of the ``nodes`` fixture; its sandboxes are those of a worker there."""
-    settings = wiring.configure(["problem=none", "sandbox=process", "sandbox.pin=false"])
+    settings = configuration.configure(["problem=none", "sandbox=process", "sandbox.pin=false"])
     executor = cluster_support.executor(problem, settings, width=width, retries=2)
     await executor.start()
     yield executor

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.bench.search_race import LANDSCAPES, located
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.replay import Replay
@@ -54,7 +54,9 @@ class Run:
     def __init__(self, search: str) -> None:
         self.store = KeptStore()
         overrides = [f"search={search}", "executor.width=1", "sealed=false", f"budget.evaluations={EVALUATIONS}"]
-        self._config = wiring.configure([f"problem={located('two_goals')}", *overrides, "controller.ordered=true"])
+        self._config = configuration.configure(
+            [f"problem={located('two_goals')}", *overrides, "controller.ordered=true"]
+        )
         self.searches: list[Search] = []
 
     def parts(self, cut_at: int = 0) -> Parts:

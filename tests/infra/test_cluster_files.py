@@ -17,7 +17,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from evolve import wiring
+from evolve import configuration, wiring
 from evolve.cli.working import worker as worker_command
 from evolve.paths import bundled
 
@@ -51,7 +51,7 @@ def check_command(arguments: list[str]) -> None:
         worker_command.make_context("worker", rest)
         return
     assert command == "run"
-    wiring.build(wiring.configure(["sandbox=process", *rest]))
+    wiring.build(configuration.configure(["sandbox=process", *rest]))
 
 
 # ── Kubernetes ────────────────────────────────────────────────────────────────────────────────
@@ -216,7 +216,7 @@ def test_commands_of_compose_are_commands(compose: Thing) -> None:
     check_command(shlex.split(of_the_head))
     url = services["worker"]["command"][services["worker"]["command"].index("--connect") + 1]
     host, port = re.fullmatch(r"http://(\w+):(\d+)", url).groups()  # type: ignore[union-attr]
-    assert host in services and int(port) == wiring.option("executor", "hub")["port"]
+    assert host in services and int(port) == configuration.option("executor", "hub")["port"]
 
 
 # ── Slurm, images, scripts ────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.domain.tokens import estimate_tokens
 from evolve.errors import ConfigurationError
 from evolve.mutation.context_files import ContextFiles, Page, check_context_files
@@ -84,5 +84,5 @@ def test_files_that_cannot_be_read_are_found_before_anything_is_spent(tmp_path: 
             check_context_files([path], tmp_path)
     setting = "mutation.prompt.context_files=[missing.md]"
     with pytest.raises(ConfigurationError, match=r"bin_packing/missing\.md"):
-        wiring.build(wiring.configure(["problem=bin_packing", "sandbox=process", setting]))
-    check_context_files(["README.md"], wiring.load_problem("bin_packing").folder)
+        wiring.build(configuration.configure(["problem=bin_packing", "sandbox=process", setting]))
+    check_context_files(["README.md"], problem_library.load_problem("bin_packing").folder)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from evolve import wiring
+from evolve import problem_library
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.evaluation.docker_sandbox import DockerSandbox
@@ -32,9 +32,9 @@ async def scores(sandbox: Sandbox, problem: Problem) -> Mapping[tuple[str, str],
     return found
 
 
-@pytest.mark.parametrize("name", wiring.problem_names())
+@pytest.mark.parametrize("name", problem_library.problem_names())
 def test_seed_scores_the_same_in_a_sandbox_as_in_this_process(name: str, judged: Callable[[Job], Verdict]) -> None:
-    problem = wiring.load_problem(name)
+    problem = problem_library.load_problem(name)
     job = Job(problem, problem.stages[0], problem.seed().files)
     verdict = asyncio.run(judged_in_processes(job))
     assert verdict.outcome is Outcome.VALID, verdict
@@ -54,7 +54,7 @@ async def judged_in_processes(job: Job) -> Verdict:
 # None that is compiled: the base image holds no compiler (infra/README.md).
 @pytest.mark.parametrize("name", ["bin_packing", "circle_packing", "matrix_multiplication", "cap_set"])
 def test_seed_and_baselines_score_the_same_with_and_without_an_engine(engine: Engine, name: str) -> None:
-    problem = wiring.load_problem(name)
+    problem = problem_library.load_problem(name)
     in_processes = asyncio.run(scores(ProcessSandbox(problem), problem))
     in_containers = asyncio.run(scores(DockerSandbox(problem, base_image=engine.base_image), problem))
     assert in_containers == in_processes

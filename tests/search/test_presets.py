@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evolve import wiring
+from evolve import configuration, problem_library, wiring
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.errors import ConfigurationError
 from evolve.interfaces import Search
@@ -14,8 +14,8 @@ PROBLEM = "problem=bin_packing"
 
 
 def made(*overrides: str) -> Search:
-    config = wiring.configure([PROBLEM, "noise=off", *overrides])
-    return wiring.build_search(config, wiring.load_problem("bin_packing"))
+    config = configuration.configure([PROBLEM, "noise=off", *overrides])
+    return wiring.build_search(config, problem_library.load_problem("bin_packing"))
 
 
 def valid(step: int, island: int, gain: float, parent: int = 0) -> Scored:
@@ -93,7 +93,7 @@ def test_levi_asks_for_another_approach_now_and_then() -> None:
 
 
 def test_the_funsearch_experiment_sets_search_and_operators() -> None:
-    config = wiring.configure([PROBLEM, "experiment=funsearch", "search.islands=3"])
+    config = configuration.configure([PROBLEM, "experiment=funsearch", "search.islands=3"])
     assert config["search"]["showing"]["programs"] == 2
     assert config["search"]["islands"] == 3
     assert {name for name, weight in config["mutation"]["weights"].items() if weight} == {"rewrite"}
@@ -101,9 +101,9 @@ def test_the_funsearch_experiment_sets_search_and_operators() -> None:
 
 def test_a_misspelt_experiment_names_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'funsearch'"):
-        wiring.configure([PROBLEM, "experiment=funserch"])
+        configuration.configure([PROBLEM, "experiment=funserch"])
 
 
 def test_a_fork_takes_no_experiment() -> None:
     with pytest.raises(ConfigurationError, match="not an experiment"):
-        wiring.for_fork(wiring.configure([PROBLEM]), ["experiment=funsearch"])
+        configuration.for_fork(configuration.configure([PROBLEM]), ["experiment=funsearch"])
