@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -148,13 +147,18 @@ def _squeezed(progress: Progress) -> str:
     return f"too long for the model: {', '.join(sorted(progress.squeezed))} shortened"
 
 
-def closing_page(console: Console, problem: Problem, budget: Budget, result: Result, files: Mapping[str, str]) -> None:
-    """Print what a run found: the winning diff, the scores, where it is stored, what to type next."""
+def closing_page(
+    console: Console, problem: Problem, budget: Budget, result: Result, files: Mapping[str, str], address: str
+) -> None:
+    """Print what a run found: the winning diff, the scores, where it is stored, what to type next.
+
+    ``address``: the run and its store as commands are told of them.
+    """
     console.print(Text(f"\n{problem.name}: ", "bold").append(result.reason, "not bold"), soft_wrap=True)
     diff = program_diff(problem.seed().files, files)
     if diff:
         console.print(f"\nThe best program (step {result.best_step}) beside the seed:")
-        console.print(Syntax(diff, "diff", background_color="default"))
+        console.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
     else:
         console.print("\nNothing better than the seed was found.")
     for line in _achieved(problem, result):
@@ -169,7 +173,7 @@ def closing_page(console: Console, problem: Problem, budget: Budget, result: Res
             console.print(
                 f"Known best {known.objective}: {known.value} ({known.source})", highlight=False, soft_wrap=True
             )
-    _next_steps(console, result, budget)
+    _next_steps(console, result, budget, address)
 
 
 def _achieved(problem: Problem, result: Result) -> list[str]:
@@ -214,8 +218,8 @@ def _noise_line(problem: Problem, progress: Progress) -> str:
     return f"{progress.repeats}; one score of {problem.objectives[0].name} is good to ± {progress.noise_sd:.2g} (1 sd)"
 
 
-def _next_steps(console: Console, result: Result, budget: Budget) -> None:
-    resume, stored = f"evolve resume {shlex.quote(result.run)}", f"Stored as run {result.run}."
+def _next_steps(console: Console, result: Result, budget: Budget, address: str) -> None:
+    resume, stored = f"evolve resume {address}", f"Stored as run {result.run}."
     if result.status == "paused":
         console.print(f"\n{stored} Nothing finished is lost. Go on with:  {resume}", highlight=False, soft_wrap=True)
         return
@@ -224,8 +228,8 @@ def _next_steps(console: Console, result: Result, budget: Budget) -> None:
         go_on = (resume, "go on when the cause is mended")
     console.print(f"\n{stored} Next:", highlight=False)
     for command, what in (
-        (f"evolve best {shlex.quote(result.run)} --out DIR", "write the best program to a folder"),
-        (f"evolve show {shlex.quote(result.run)}", "how the run went"),
+        (f"evolve best {address} --out DIR", "write the best program to a folder"),
+        (f"evolve report {address}", "how it was found, as a page to read or to send to somebody"),
         go_on,
     ):
         console.print(f"  {command}\n      {what}", highlight=False, soft_wrap=True)

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from evolve import configuration, wiring
-from evolve.cli.options import as_json, evaluation_data, json_option, run_argument, store_option
+from evolve.cli.options import address, as_json, evaluation_data, json_option, run_argument, store_option
 from evolve.cluster.controller_actor import Assignment, Snapshot
 from evolve.cluster.edition import this_edition
 from evolve.cluster.parcel import Shipment, pack
@@ -116,7 +116,7 @@ def _close(parts: Parts, result: Result, json_: bool) -> None:
         told = {"run": result.run, "status": result.status, "reason": result.reason}
         click.echo(as_json({**told, "best": {"step": result.best_step, **evaluation_data(result.best)}}))
     else:
-        closing_page(Console(), parts.problem, parts.budget, result, best.files)
+        closing_page(Console(), parts.problem, parts.budget, result, best.files, address(result.run, parts.store))
 
 
 def _from_anywhere(config: configuration.Config) -> configuration.Config:

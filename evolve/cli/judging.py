@@ -302,7 +302,13 @@ def _print_rows(rows: Sequence[dict[str, object]], json_: bool) -> None:
             click.echo(as_json(row))
         return
     columns = [c for c in ("program", "stage", "outcome", "objectives", "seconds", "feedback") if c in rows[0]]
-    Console().print(table_of(rows, columns))
+    Console().print(table_of([_in_words(row) for row in rows], columns))
+
+
+def _in_words(row: Mapping[str, object]) -> dict[str, object]:
+    values = row["objectives"]
+    shown = ", ".join(f"{name} {value:.6g}" for name, value in values.items()) if isinstance(values, dict) else ""
+    return {**row, "objectives": shown, "seconds": f"{row['seconds']:.2f}"}
 
 
 def _path(target: Path) -> str:

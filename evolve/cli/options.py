@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.spread import Spread
 from evolve.evaluation.agreement import Agreement
+from evolve.store.address import public
 
 DEFAULT_STORE = "sqlite:///runs/evolve.db"
 
@@ -19,6 +21,12 @@ DEFAULT_STORE = "sqlite:///runs/evolve.db"
 def usual_store() -> str:
     """Return the URL of the store that commands use unless told otherwise."""
     return os.environ.get("EVOLVE_STORE", DEFAULT_STORE)
+
+
+def address(run: str, store: str) -> str:
+    """Return what to type for a run of a store, given as ``public`` shows it."""
+    named = "" if store == public(usual_store()) else f" --store {shlex.quote(store)}"
+    return f"{shlex.quote(run)}{named}"
 
 
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")

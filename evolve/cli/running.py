@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from evolve.bench import variants
 from evolve.bundles.trust import refuse_to_work_on, settings_of
 from evolve.cli import detaching
 from evolve.cli.options import (
+    address,
     agreement_data,
     as_json,
     evaluation_data,
@@ -26,7 +26,6 @@ from evolve.cli.options import (
     say,
     spread_data,
     store_option,
-    usual_store,
 )
 from evolve.cli.studies import Study
 from evolve.controller.estimate import Estimate
@@ -277,7 +276,7 @@ def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> Non
     if json_:
         click.echo(as_json(_result_data(parts, result)))
     else:
-        closing_page(Console(), parts.problem, parts.budget, result, best.files)
+        closing_page(Console(), parts.problem, parts.budget, result, best.files, address(run, parts.store))
     sys.exit(0 if result.status != "failed" else 1)
 
 
@@ -285,8 +284,7 @@ class _Watched:
     """A run with its view; ``on_record`` says whether there is something to resume, and ``resume`` how."""
 
     def __init__(self, parts: Parts, run: str, quiet: bool) -> None:
-        kept = "" if parts.store == usual_store() else f" --store {shlex.quote(parts.store)}"
-        self.resume = f"evolve resume {shlex.quote(run)}{kept}"
+        self.resume = f"evolve resume {address(run, parts.store)}"
         self.on_record = False
         self._view = RunView(Console(quiet=quiet), parts.problem, parts.budget, run)
         self._watching: asyncio.Task[None] | None = None
