@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from nicegui import ui
+from nicegui import html, ui
 
 from evolve import wiring
 from evolve.errors import EvolveError, NotFound
@@ -107,8 +107,8 @@ class Board:
 
 
 def repeat(refresh: Callable[[], Awaitable[None]], *, every_s: float = REFRESH_S) -> None:
-    """Call ``refresh`` again and again while somebody looks at this page; errors of stores are shown and passed over."""
-    with ui.element("div").classes("away").props('role="status"') as banner:
+    """Call ``refresh`` again and again while somebody looks at this page; a store that is away is said to be."""
+    with html.div().classes("away").props('role="status"') as banner:
         told = ui.label("")
     banner.set_visibility(False)
 
