@@ -31,6 +31,7 @@ _COMMANDS = {
     "bundle": ("evolve.cli.sharing", "Write a run with its problem to one file, for others."),
     "open": ("evolve.cli.sharing", "Take the run of a bundle into a store, or check the bundle."),
     "report": ("evolve.cli.reporting", "Write a run as one HTML file to send to somebody."),
+    "ui": ("evolve.cli.viewing", "Show runs in a browser."),
     "store": ("evolve.cli.storing", "Copy and import runs, give up what takes room, say what takes it."),
     "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
     "worker": ("evolve.cli.working", "Judge programs for a run on another machine."),

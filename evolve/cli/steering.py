@@ -9,6 +9,7 @@ import click
 
 from evolve import wiring
 from evolve.account.orders import Ordered, orders_of, rules_in_force, rules_with, selectable
+from evolve.account.steering import give
 from evolve.cli.looking import opened_store
 from evolve.cli.options import as_json, json_option, run_argument, store_option
 from evolve.controller.steering import rules_after
@@ -155,7 +156,7 @@ def weigh(run: str, weights: tuple[str, ...], store: str, json_: bool) -> None:
 @json_option
 def pause(run: str, store: str, json_: bool) -> None:
     """Have RUN finish what is in flight and begin nothing new; `evolve resume RUN` goes on."""
-    _give(store, _at_work(store, run, "pause"), Pause(), json_)
+    _give(store, wiring.find_run(store, run), Pause(), json_)
 
 
 @click.command()
@@ -164,29 +165,17 @@ def pause(run: str, store: str, json_: bool) -> None:
 @json_option
 def stop(run: str, store: str, json_: bool) -> None:
     """Have RUN finish what is in flight, announce its champion, and end."""
-    _give(store, _at_work(store, run, "stop"), Stop(), json_)
+    _give(store, wiring.find_run(store, run), Stop(), json_)
 
 
 def _give(url: str, info: RunInfo, order: Order, json_: bool) -> None:
     with opened_store(url) as opened:
-        number = opened.order(info.id, order)
-        holder = opened.holder(info.id)
+        given = give(opened, info, order)
     if json_:
-        click.echo(as_json({"run": info.id, "number": number, "kind": kind_of(order), "at_work": holder}))
-    elif holder is not None:
-        click.echo(f"Order {number} is given; {holder} works on {info.id} and takes it up within seconds.")
+        told = {"run": info.id, "number": given.number, "kind": kind_of(order), "at_work": given.holder}
+        click.echo(as_json(told))
     else:
-        click.echo(
-            f"Order {number} is given. Nobody works on {info.id} now; it is taken up by: evolve resume {info.id}"
-        )
-
-
-def _at_work(url: str, run: str, what: str) -> RunInfo:
-    info = wiring.find_run(url, run)
-    with opened_store(url) as opened:
-        if opened.holder(info.id) is None:
-            raise ConfigurationError(f"Nobody works on run {info.id!r} now, so there is nothing to {what}.")
-    return info
+        click.echo(given.in_words())
 
 
 def _not_refused(store: Store, info: RunInfo) -> list[Ordered]:
