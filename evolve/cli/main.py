@@ -70,14 +70,14 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="evolve")
-def _evolve() -> None:
+def command_line() -> None:
     """Evolve programs with language models and syntax operators, scored by judges they cannot reach."""
 
 
 def main() -> None:
     """Run the command line; expected errors are printed as sentences, without a traceback."""
     try:
-        _evolve.main(prog_name="evolve")
+        command_line.main(prog_name="evolve")
     except EvolveError as error:
         click.echo(f"evolve: {error}", err=True)
         sys.exit(1)
