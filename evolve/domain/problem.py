@@ -149,6 +149,7 @@ class Problem:
             need not be found again.
         one_block: whether only one of the seed's blocks may change.
         isolation: whether a program shares a process with what scores it.
+        guidance: (glob pattern, words) in order: what the author of a program should know of a file.
         library_counts: whether the hash of the judge covers what it takes from ``evaluators``. False for runs that were
             begun before it did.
     """
@@ -171,6 +172,7 @@ class Problem:
     deterministic: bool = True
     one_block: bool = False
     isolation: Isolation = Isolation.SEPARATE
+    guidance: tuple[tuple[str, str], ...] = ()
     library_counts: bool = True
 
     @classmethod
@@ -210,6 +212,10 @@ class Problem:
     def is_editable(self, path: str) -> bool:
         """Whether the search may change the file at ``path``."""
         return any(fnmatch(path, pattern) for pattern in self.editable)
+
+    def guidance_on(self, path: str) -> str:
+        """Return what is to be known of a file, "" where nothing is said."""
+        return " ".join(words for pattern, words in self.guidance if fnmatch(path, pattern))
 
     def vector(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """Return one gain per objective, higher is better."""
@@ -328,7 +334,7 @@ def _text(path: Path) -> str:
 
 _FIELDS = {
     "name", "statement", "language", "objectives", "features", "constraints", "params", "editable", "entry",
-    "stages", "sealed", "limits", "resources", "preload", "known_best", "deterministic", "isolation",
+    "stages", "sealed", "limits", "resources", "preload", "known_best", "deterministic", "isolation", "guidance",
 }  # fmt: skip
 _DEFAULT_FEATURES = (Feature("program_lines", 0.0, 80.0, 16),)
 
@@ -374,6 +380,7 @@ class _Reader:
             constraints=tuple(self._constraint(item, i) for i, item in enumerate(self._list(raw, "constraints"))),
             deterministic=self._bool(raw, "deterministic", True),
             isolation=self._isolation(raw),
+            guidance=self._guidance(raw, seed_files),
         )
         editable = [path for path in seed_files if problem.is_editable(path)]
         if not editable:
@@ -381,6 +388,17 @@ class _Reader:
         for path in editable:
             editable_regions(seed_files[path], str(self.folder / "seed" / path))
         return problem
+
+    def _guidance(self, raw: Mapping[str, Any], seed_files: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        said = raw.get("guidance") or {}
+        if not isinstance(said, dict):
+            self._fail("guidance", "a mapping of file patterns to words", repr(said))
+        for pattern, words in said.items():
+            if not isinstance(words, str) or not words.strip():
+                self._fail(f"guidance.{pattern}", "words", repr(words))
+            if not any(fnmatch(path, str(pattern)) for path in seed_files):
+                self._fail("guidance", f"patterns that match one of {sorted(seed_files)}", repr(pattern))
+        return tuple((str(pattern), " ".join(words.split())) for pattern, words in said.items())
 
     def _fail(self, where: str, expected: str, found: str) -> NoReturn:
         raise ProblemError(f"{self.file}: field {where!r}: expected {expected}, found {found.rstrip('.')}.")
