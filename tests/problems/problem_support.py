@@ -45,6 +45,7 @@ def load_judge(problem: str) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up by name
+    sys.path.append(str(bundled("problems") / problem))  # a judge may import modules of its folder
     spec.loader.exec_module(module)
     return module
 
