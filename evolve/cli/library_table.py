@@ -44,9 +44,7 @@ def library_(
         if out is not None:
             out.write_text(library.markdown(rows) + "\n", "utf-8")
     if not json_:
-        shown = [
-            {name: library.number(v) if isinstance(v, float) else v for name, v in asdict(r).items()} for r in rows
-        ]
+        shown = [{name: _short(value) for name, value in asdict(row).items()} for row in rows]
         Console(width=_WIDE).print(table_of(shown, list(shown[0])))
         click.echo(f"{sum(row.better for row in rows)} of {len(rows)} are better than their seed")
 
