@@ -279,6 +279,14 @@ def borrow_statement(bench: Bench) -> Edit | None:
     return bench.target.edit("borrow", (place if bench.chance(0.5) else Span(place.start, place.start), new))
 
 
+def swap_loops(bench: Bench) -> Edit | None:
+    """``for (a) for (b)`` becomes ``for (b) for (a)``."""
+    if not bench.target.nested_loops:
+        return None
+    outer, inner = bench.pick(bench.target.nested_loops)
+    return bench.target.edit("loops", (outer, bench.target.of(inner)), (inner, bench.target.of(outer)))
+
+
 def _movable(code: CodeText) -> Sequence[Statement]:
     """Return the statements within functions; those outside of all where there are no others."""
     inside = [statement for statement in code.statements if statement.depth]
@@ -327,6 +335,7 @@ CODE_KINDS: tuple[Weighted[Bench], ...] = (
     Weighted(move_statement, 2.0),
     Weighted(guard_statement, 4.0),
     Weighted(borrow_statement, 5.0),
+    Weighted(swap_loops, 4.0),
     Weighted(delete_line, 0.5),
     Weighted(swap_lines, 0.5),
     Weighted(borrow_line, 0.5),

@@ -225,6 +225,21 @@ class CodeText(PlainText):
                     found.append(self.span(place + 2, closing - 1))
         return found
 
+    @cached_property
+    def nested_loops(self) -> list[tuple[Span, Span]]:
+        """The heads ``for (...)`` of loops of which the second is all that the first repeats, or begins it."""
+        heads = {
+            place: self.partner[place + 1]
+            for place, token in enumerate(self.tokens)
+            if token.text == "for" and self._text(place + 1) == "(" and place + 1 in self.partner
+        }
+        found = []
+        for outer, closing in heads.items():
+            inner = closing + (2 if self._text(closing + 1) == "{" else 1)
+            if inner in heads and self.may_change(outer, heads[inner]):
+                found.append((self.span(outer, closing), self.span(inner, heads[inner])))
+        return found
+
     def names_before(self, place: int) -> list[str]:
         """Return the names of values before token ``place`` in its function and outside of all; those that are used
         more often are more often in the list."""

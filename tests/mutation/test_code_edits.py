@@ -148,6 +148,16 @@ def test_only_statements_whose_names_are_known_are_borrowed() -> None:
     assert any("item - 5" in line or "5" in line for line in lines_of(changes(edits.borrow_value)))
 
 
+def test_loops_change_places_with_those_within() -> None:
+    text = "void f() {\n  for (a;;)\n    for (b;;) {\n      for (c;;) x();\n      y();\n    }\n}\n"
+    swapped = {
+        text.replace("(a;;)", "(?)").replace("(b;;)", "(a;;)").replace("(?)", "(b;;)"),
+        text.replace("(b;;)", "(?)").replace("(c;;)", "(b;;)").replace("(?)", "(c;;)"),
+    }
+    assert changes(edits.swap_loops, text) == swapped
+    assert changes(edits.swap_loops) == set(), "a loop alone stays"
+
+
 TEXTS = st.text("abx1(){}[];,<>=+-*&!? \n\"'/", max_size=80)
 
 
