@@ -13,12 +13,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
 import msgspec
 
 from evaluators import messages
+from evaluators.builds import Builds
 from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut, Hopeless
 from evaluators.interim import Interim
 from evaluators.messages import Job, Limits, Verdict
@@ -72,10 +74,18 @@ class HostLink:
         self._socket.close()
 
 
+@dataclass
+class Kept:
+    """What the judge keeps from job to job: loaded judges by folder, and what was built."""
+
+    judges: dict[str, Evaluate] = field(default_factory=dict)
+    builds: Builds = field(default_factory=Builds)
+
+
 def serve(link: HostLink, supervisor: Supervisor, limits: Limits) -> NoReturn:
     """Judge one job after the other until the host goes away. Raises SupervisorLost, also between jobs."""
     decoder, encoder = msgspec.msgpack.Decoder(Job), msgspec.msgpack.Encoder()
-    judges: dict[str, Evaluate] = {}
+    kept = Kept()
     while True:
         supervisor.wait_beside(link.fileno())
         job = decoder.decode(link.receive())
@@ -84,15 +94,15 @@ def serve(link: HostLink, supervisor: Supervisor, limits: Limits) -> NoReturn:
             link.send(encoder.encode(messages.Interim(id, metrics)))
 
         interim = Interim(job.bar, show)
-        link.send(encoder.encode(judge(job, limits, supervisor, judges, interim)))
+        link.send(encoder.encode(judge(job, limits, supervisor, kept, interim)))
 
 
-def judge(job: Job, limits: Limits, supervisor: Supervisor, judges: dict[str, Evaluate], interim: Interim) -> Verdict:
-    """Evaluate one program in one stage. ``judges`` keeps the loaded judges by folder."""
+def judge(job: Job, limits: Limits, supervisor: Supervisor, kept: Kept, interim: Interim) -> Verdict:
+    """Evaluate one program in one stage."""
     started = time.perf_counter()
     os.ftruncate(_STANDARD_ERROR, 0)
-    candidate = RemoteCandidate(job, limits, supervisor, interim)
-    outcome, score = _evaluated(job, candidate, judges)
+    candidate = RemoteCandidate(job, limits, supervisor, interim, kept.builds)
+    outcome, score = _evaluated(job, candidate, kept.judges)
     candidate.close()
     if interim.hopeless:  # whatever the judge made of being stopped
         outcome, score = _STOPPED, Score(interim.metrics)

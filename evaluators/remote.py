@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from evaluators.builds import Build, Builds, build_key
 from evaluators.candidate import CandidateCrashed, CandidateError, CandidateRefused, CandidateTimedOut, Finished
 from evaluators.channel import Channel, Closed, Frame, Late
 from evaluators.claims import Claim, claim_core
@@ -110,13 +111,19 @@ class RemoteCandidate:
     """
 
     def __init__(
-        self, job: Job, limits: Limits, supervisor: Supervisor, interim: Interim, turn: _Turn | None = None
+        self,
+        job: Job,
+        limits: Limits,
+        supervisor: Supervisor,
+        interim: Interim,
+        builds: Builds,
+        turn: _Turn | None = None,
     ) -> None:
         self.files: Mapping[str, str] = MappingProxyType(dict(job.files))
         self.log = ""
-        self._job, self._limits, self._supervisor = job, limits, supervisor
+        self._job, self._limits, self._supervisor, self._builds = job, limits, supervisor, builds
         self._turn = turn or _Turn(job.timeout_s, interim)
-        self._built: dict[str, list[Any]] = {}
+        self._built: dict[str, tuple[str, int, Any]] = {}
 
     @property
     def clean(self) -> bool:
@@ -138,7 +145,7 @@ class RemoteCandidate:
         if entry and entry not in files:
             raise ValueError(f"entry {entry!r} is not among the files of the other program: {sorted(files)}")
         job = msgspec.structs.replace(self._job, files=dict(files), entry=entry)
-        return RemoteCandidate(job, self._limits, self._supervisor, self._turn.interim, self._turn)
+        return RemoteCandidate(job, self._limits, self._supervisor, self._turn.interim, self._builds, self._turn)
 
     def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
         """See ``Candidate.call``."""
@@ -154,17 +161,40 @@ class RemoteCandidate:
 
     def run(self, command: Sequence[str], stdin: bytes = b"", timeout_s: float | None = None) -> Finished:
         """See ``Candidate.run``."""
-        return self._run(command, stdin, timeout_s, keep=False)
+        return self._run(command, stdin, timeout_s, keep=False).finished
 
     def build(self, command: Sequence[str], timeout_s: float | None = None) -> Finished:
-        """See ``Candidate.build``."""
-        finished = self._run(command, b"", timeout_s, keep=True)
-        if finished.returncode:
-            words = (finished.stderr or finished.stdout)[-4000:].decode("utf-8", "replace")
-            raise CandidateCrashed(f"{command[0]} ended with exit code {finished.returncode}:\n{words}")
-        return finished
+        """See ``Candidate.build``. Equal files built with an equal command before are not built again."""
+        key = build_key(self.files, list(self._built.values()), command, self._job.seed)
+        kept = self._builds.find(key)
+        if kept is None:
+            kept = self._run(command, b"", timeout_s, keep=True)
+            if kept.finished.returncode:
+                words = (kept.finished.stderr or kept.finished.stdout)[-4000:].decode("utf-8", "replace")
+                raise CandidateCrashed(f"{command[0]} ended with exit code {kept.finished.returncode}:\n{words}")
+            self._builds.keep(key, kept)
+        else:
+            self._take(kept.finished.seconds, timeout_s)
+        self._built |= {made[0]: made for made in kept.made}
+        return kept.finished
 
-    def _run(self, command: Sequence[str], stdin: bytes, timeout_s: float | None, keep: bool) -> Finished:
+    def _take(self, seconds: float, timeout_s: float | None) -> None:
+        """Count a build that was made before as if it were made now: no outcome may depend on luck."""
+        self._check_turn()
+        allowed = self._turn.seconds_left if timeout_s is None else min(self._turn.seconds_left, timeout_s)
+        self._turn.seconds_left -= min(seconds, allowed)
+        if seconds > allowed:
+            raise CandidateTimedOut(f"no answer within {allowed:.3g} s")
+
+    def _check_turn(self) -> None:
+        """Raise where no process may be started."""
+        self._turn.interim.go_on()
+        if self._turn.process:
+            raise RuntimeError("a session of this evaluation is still open; only one process at a time")
+        if self._turn.seconds_left <= 0:
+            raise CandidateTimedOut(f"the program used up its {self._job.timeout_s:g} s")
+
+    def _run(self, command: Sequence[str], stdin: bytes, timeout_s: float | None, keep: bool) -> Build:
         max_bytes = self._limits.output_mb << 20
         request = [int(Request.RUN), [list(command), np.frombuffer(stdin, np.uint8), keep, max_bytes]]
         with self._started(timeout_s) as process:
@@ -173,10 +203,9 @@ class RemoteCandidate:
         try:
             returncode, stdout, stderr, made = answer
             finished = Finished(int(returncode), bytes(stdout), bytes(stderr), seconds)
-            self._built |= {str(path): [str(path), int(mode), np.asarray(raw)] for path, mode, raw in made}
+            return Build(finished, [(str(path), int(mode), np.asarray(raw)) for path, mode, raw in made])
         except (TypeError, ValueError) as error:
             raise CandidateRefused(f"malformed: {error}") from None
-        return finished
 
     def _order(self, call: list[Any] | None, entry: str | None = None) -> dict[str, Any]:
         return {
@@ -189,11 +218,7 @@ class RemoteCandidate:
 
     @contextmanager
     def _started(self, timeout_s: float | None) -> Iterator[_Process]:
-        self._turn.interim.go_on()
-        if self._turn.process:
-            raise RuntimeError("a session of this evaluation is still open; only one process at a time")
-        if self._turn.seconds_left <= 0:
-            raise CandidateTimedOut(f"the program used up its {self._job.timeout_s:g} s")
+        self._check_turn()
         process = self._turn.process = _Process(self._supervisor, self._limits, self._turn.seconds_left, timeout_s)
         try:
             yield process

@@ -323,9 +323,12 @@ def find_run(url: str, run: str) -> RunInfo:
 
 
 def problem_of(run: RunInfo) -> Problem:
-    """Return the problem of a run on record. Raises ProblemError when its folder cannot be read any more."""
+    """Return the problem of a run on record, judged by the rule that the record was made by.
+
+    Raises ProblemError when its folder cannot be read any more.
+    """
     try:
-        return build_problem(run.config)
+        return build_problem(run.config).as_judged_by(run.provenance.get("judge_hash"))
     except (ProblemError, ConfigurationError) as error:
         raise ProblemError(
             f"Run {run.id!r} needs its problem: {error} Put the folder back where it was. "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,18 @@ def test_a_run_s_name_has_a_limit() -> None:
     config = configuration.configure(["problem=bin_packing", f"run={'x' * 201}"])
     with pytest.raises(ConfigurationError, match=r"run: expected at most 200 characters, found 201"):
         wiring.new_run(config, wiring.build(config))
+
+
+def test_a_run_from_before_the_library_of_judges_counted_keeps_its_rule() -> None:
+    config = configuration.configure(["problem=cap_set", "llm=none"])
+    parts = wiring.build(config)
+    now = wiring.new_run(config, parts)
+    former = replace(parts.problem, library_counts=False).judge_hash()
+    before = replace(now, provenance={**now.provenance, "judge_hash": former})
+    assert wiring.problem_of(before).judge_hash() == former
+    assert wiring.problem_of(now).judge_hash() == parts.problem.judge_hash() != former
+    other = replace(now, provenance={**now.provenance, "judge_hash": "0" * 16})
+    assert wiring.problem_of(other).judge_hash() == parts.problem.judge_hash()
 
 
 def test_with_a_model_most_proposals_come_from_it() -> None:

@@ -149,7 +149,8 @@ def _judged_otherwise(archive: Archive, run: RunInfo, scratch: Path) -> Iterator
     except ProblemError as error:
         yield f"Its problem cannot be read by this version: {error}"
         return
-    recorded, found = run.provenance.get("judge_hash"), problem.judge_hash()
+    recorded = run.provenance.get("judge_hash")
+    found = problem.as_judged_by(recorded).judge_hash()
     if recorded != found:
         yield f"Its problem folder is judge {found}, but its scores were given by {recorded}."
 

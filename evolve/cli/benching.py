@@ -22,6 +22,7 @@ from evolve.bench.prompts import prompts
 from evolve.bench.race_plot import svg
 from evolve.bench.race_statistics import Comparison, Row, Tally, Verdict, summarise, tally
 from evolve.cli.ablating import folder_of, report
+from evolve.cli.library_table import library_
 from evolve.cli.options import as_json, json_option, store_option
 from evolve.terminal import table_of
 
@@ -41,6 +42,9 @@ PARTS = ("reference", "keyless", "model", "startup", "utilisation", "prompts")
 @click.group()
 def bench() -> None:
     """Measure the machinery. Compare figures of one invocation with each other, not across machines."""
+
+
+bench.add_command(library_)
 
 
 @bench.command("machinery")

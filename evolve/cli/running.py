@@ -101,9 +101,9 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
     """Go on with RUN. Its budget and sandbox may be changed: evolve resume RUN budget.wall_s=600 sandbox=process"""
     info = wiring.find_run(store, run)
     refuse_to_work_on(info)
-    wiring.problem_of(info)
+    problem = wiring.problem_of(info)
     config = configuration.for_resume({**settings_of(info), "store": wiring.store_config(store)}, overrides)
-    parts = wiring.build(config)
+    parts = wiring.build(config, problem)
     _refuse_changed_judge(parts, info)
     if wiring.is_detached(config):
         sys.exit(_on_cluster(config, parts, info, quiet, json_))
@@ -123,7 +123,8 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
     refuse_to_work_on(source)
     wiring.problem_of(source)
     config = configuration.for_fork({**settings_of(source), "store": wiring.store_config(store)}, overrides)
-    parts = wiring.build(config)
+    problem = wiring.build_problem(config).as_judged_by(source.provenance.get("judge_hash"))
+    parts = wiring.build(config, problem)
     _refuse_changed_judge(parts, source)
     info = wiring.new_run(config, parts)
     opened = parts.open_store()
@@ -131,7 +132,7 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
         fork(opened, source.id, count, info, parts.decisions(Exhibits(opened, source.id, parts.problem)), parts.holder)
     finally:
         opened.close()
-    fresh = wiring.build(config)  # what the fork was told belongs to its own fold
+    fresh = wiring.build(config, problem)  # what the fork was told belongs to its own fold
     _work(fresh, info.id, lambda observe: resume_run(fresh, info.id, observe), quiet, json_)
 
 
@@ -160,8 +161,8 @@ def replayed(store: str, info: RunInfo) -> Replayed:
 
     Raises ProblemError without its problem, ConfigurationError for a run of others that cannot be made here.
     """
-    wiring.problem_of(info)
-    parts = wiring.build({**settings_of(info), "store": wiring.store_config(store)})
+    problem = wiring.problem_of(info)
+    parts = wiring.build({**settings_of(info), "store": wiring.store_config(store)}, problem)
     opened = parts.open_store()
     try:
         again = Replay(

@@ -63,6 +63,7 @@ class Shipment:
         problem = Problem.load(folder, self.params)
         if self.one_block:
             problem = problem.with_one_block()
+        problem = problem.as_judged_by(self.judge_hash)
         found = problem.judge_hash()
         if found != self.judge_hash:
             raise ProblemError(

@@ -28,11 +28,13 @@ import yaml
 
 from evolve.domain.blocks import editable_regions
 from evolve.domain.isolation import Isolation
+from evolve.domain.judge_sources import judge_library
 from evolve.domain.objective import Constraint, Direction, Feature, Objective
 from evolve.domain.program import AUTOMATIC, Program
 from evolve.domain.resources import ONE_CORE, Resources
 from evolve.domain.single_block import one_block
 from evolve.errors import ProblemError, nearest
+from evolve.paths import bundled
 
 SEALED = "sealed"
 _JUDGE_SUFFIXES_LEFT_OUT = {".pyc", ".md"}
@@ -147,6 +149,9 @@ class Problem:
             need not be found again.
         one_block: whether only one of the seed's blocks may change.
         isolation: whether a program shares a process with what scores it.
+        guidance: (glob pattern, words) in order: what the author of a program should know of a file.
+        library_counts: whether the hash of the judge covers what it takes from ``evaluators``. False for runs that were
+            begun before it did.
     """
 
     name: str
@@ -167,6 +172,8 @@ class Problem:
     deterministic: bool = True
     one_block: bool = False
     isolation: Isolation = Isolation.SEPARATE
+    guidance: tuple[tuple[str, str], ...] = ()
+    library_counts: bool = True
 
     @classmethod
     def load(cls, folder: Path, params: Mapping[str, object] | None = None) -> Problem:
@@ -205,6 +212,10 @@ class Problem:
     def is_editable(self, path: str) -> bool:
         """Whether the search may change the file at ``path``."""
         return any(fnmatch(path, pattern) for pattern in self.editable)
+
+    def guidance_on(self, path: str) -> str:
+        """Return what is to be known of a file, "" where nothing is said."""
+        return " ".join(words for pattern, words in self.guidance if fnmatch(path, pattern))
 
     def vector(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """Return one gain per objective, higher is better."""
@@ -247,18 +258,37 @@ class Problem:
         return stages[name]
 
     def judge_hash(self) -> str:
-        """Return a hash of everything a score depends on but the program: judge code, data, parameters, limits."""
+        """Return a hash of everything a score depends on but the program: judge code, what it takes from the library of
+        judges (``library_counts``), data, parameters, limits."""
         digest = hashlib.sha256()
+        modules = []
+        for path in self._judge_files():
+            digest.update(str(path.relative_to(self.folder)).encode() + b"\0" + path.read_bytes() + b"\0")
+            modules += [path] if path.suffix == ".py" else []
+        scored_by = [self.params, [(s.name, s.timeout_s) for s in self.stages], self.limits.memory_mb]
+        digest.update(json.dumps(scored_by, sort_keys=True).encode())
+        for place, source in judge_library(modules, bundled("evaluators")) if self.library_counts else ():
+            digest.update(place.encode() + b"\0" + source.encode("utf-8", "surrogateescape") + b"\0")
+        return digest.hexdigest()[:16]
+
+    def as_judged_by(self, recorded: object) -> Problem:
+        """Return the problem with the rule by which a recorded hash of its judge was made, if it is its judge.
+
+        Records from before the library counted are held to what was known then: the folder, parameters and limits.
+        """
+        former = replace(self, library_counts=False)
+        return former if recorded == former.judge_hash() != self.judge_hash() else self
+
+    def _judge_files(self) -> list[Path]:
+        """Return the files of the folder that a score depends on, problem.yaml left out."""
         skipped = ("seed", "baselines", "exploits", "__pycache__")
+        found = []
         for path in sorted(self.folder.rglob("*")):
             relative = path.relative_to(self.folder)
             if relative.parts[0] in skipped or path.suffix in _JUDGE_SUFFIXES_LEFT_OUT or not path.is_file():
                 continue
-            if relative.parts[0] != "problem.yaml":
-                digest.update(str(relative).encode() + b"\0" + path.read_bytes() + b"\0")
-        scored_by = [self.params, [(s.name, s.timeout_s) for s in self.stages], self.limits.memory_mb]
-        digest.update(json.dumps(scored_by, sort_keys=True).encode())
-        return digest.hexdigest()[:16]
+            found += [path] if relative.parts[0] != "problem.yaml" else []
+        return found
 
     def _programs(self, name: str) -> dict[str, Mapping[str, str]]:
         folder = self.folder / name
@@ -304,7 +334,7 @@ def _text(path: Path) -> str:
 
 _FIELDS = {
     "name", "statement", "language", "objectives", "features", "constraints", "params", "editable", "entry",
-    "stages", "sealed", "limits", "resources", "preload", "known_best", "deterministic", "isolation",
+    "stages", "sealed", "limits", "resources", "preload", "known_best", "deterministic", "isolation", "guidance",
 }  # fmt: skip
 _DEFAULT_FEATURES = (Feature("program_lines", 0.0, 80.0, 16),)
 
@@ -350,6 +380,7 @@ class _Reader:
             constraints=tuple(self._constraint(item, i) for i, item in enumerate(self._list(raw, "constraints"))),
             deterministic=self._bool(raw, "deterministic", True),
             isolation=self._isolation(raw),
+            guidance=self._guidance(raw, seed_files),
         )
         editable = [path for path in seed_files if problem.is_editable(path)]
         if not editable:
@@ -357,6 +388,17 @@ class _Reader:
         for path in editable:
             editable_regions(seed_files[path], str(self.folder / "seed" / path))
         return problem
+
+    def _guidance(self, raw: Mapping[str, Any], seed_files: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        said = raw.get("guidance") or {}
+        if not isinstance(said, dict):
+            self._fail("guidance", "a mapping of file patterns to words", repr(said))
+        for pattern, words in said.items():
+            if not isinstance(words, str) or not words.strip():
+                self._fail(f"guidance.{pattern}", "words", repr(words))
+            if not any(fnmatch(path, str(pattern)) for path in seed_files):
+                self._fail("guidance", f"patterns that match one of {sorted(seed_files)}", repr(pattern))
+        return tuple((str(pattern), " ".join(words.split())) for pattern, words in said.items())
 
     def _fail(self, where: str, expected: str, found: str) -> NoReturn:
         raise ProblemError(f"{self.file}: field {where!r}: expected {expected}, found {found.rstrip('.')}.")

@@ -90,11 +90,12 @@ class Bench:
 
 def note(kind: str, old: bytes, new: bytes, node: ast.expr | ast.stmt) -> str:
     """Return e.g. ``constant 1.5 -> 1.73 (line 4)``."""
-    return f"{kind} {_brief(old)} -> {_brief(new)} (line {node.lineno})"
+    return f"{kind} {brief(old.decode('utf-8'))} -> {brief(new.decode('utf-8'))} (line {node.lineno})"
 
 
-def _brief(data: bytes) -> str:
-    text = " ".join(data.decode("utf-8").split())
+def brief(text: str) -> str:
+    """Return a text on one line, cut when it is long."""
+    text = " ".join(text.split())
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -28,7 +28,7 @@ _VERBATIM = r'\$?@\$?"(?:""|[^"])*"'
 _TEMPLATE = r"`(?:\\.|[^`\\])*`"
 _SLASHES = r"//(?!go:|export|[ ]?\+build)[^\n]*"
 _BLOCK = r"/\*(?:.|\n)*?\*/"
-_LONGEST_LINE = 500
+LONGEST_LINE = 500
 """Beyond it the patterns, some of which go back and forth in a line, could take long."""
 _NEVER = r"(?!)"
 _OPEN_IN_DIRECTIVE = r"(?m:^[ \t]*\#(?:(?!\*/)[^\n])*/\*(?:(?!\*/)[^\n])*$)"
@@ -160,7 +160,7 @@ def plain_tokens(text: str, language: str) -> list[str]:
     lines = [without_ending(line) for line in split_lines(text)]
     text = "\n".join(lines)
     style = STYLES.get(language)
-    if style is None or max(map(len, lines), default=0) > _LONGEST_LINE or re.search(style.unsure, text):
+    if style is None or max(map(len, lines), default=0) > LONGEST_LINE or re.search(style.unsure, text):
         return [text]
     words: list[str] = []
     for match in style.pattern().finditer(text):

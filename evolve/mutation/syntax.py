@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,22 +12,16 @@ from evolve.errors import ProposalRejected
 from evolve.interfaces import Context, Draft
 from evolve.mutation import expression_edits as expressions
 from evolve.mutation import statement_edits as statements
+from evolve.mutation.editable_files import EditableFile, text_files
 from evolve.mutation.edits import Bench, Edit, apply, overlaps
-from evolve.mutation.numbers import TextNumber, perturbed, text_numbers, write_number
+from evolve.mutation.kinds import Kinds, Weighted
+from evolve.mutation.plain_text import ENCODING_ERRORS
 from evolve.mutation.python_analysis import UNPARSABLE, AnalysisCache
 from evolve.mutation.python_sites import Analysis
 
 Kind = Callable[[Bench], Edit | None]
 
-
-class Weighted(NamedTuple):
-    """A kind of edit and how often it is tried, relative to the others."""
-
-    kind: Kind
-    weight: float
-
-
-KINDS: tuple[Weighted, ...] = (
+KINDS: tuple[Weighted[Bench], ...] = (
     Weighted(expressions.change_constant, 20.0),
     Weighted(expressions.constant_to_name, 2.0),
     Weighted(expressions.name_to_name, 4.0),
@@ -53,25 +46,42 @@ KINDS: tuple[Weighted, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class PythonFile:
+    """A Python file on which edits are made; implements EditableFile."""
+
     path: str
     analysis: Analysis
+    donors: Callable[[], Sequence[Analysis]]
+    kinds: Kinds[Bench]
+
+    @property
+    def data(self) -> bytes:
+        """What the splices of edits are for."""
+        return self.analysis.data
+
+    def edit(self, rng: np.random.Generator) -> Edit | None:
+        """Return an edit of a kind drawn, or None where it finds no place."""
+        return self.kinds.draw(rng)(Bench(self.analysis, self.donors, rng))
+
+    def accepts(self, child: bytes) -> bool:
+        """Whether a child compiles."""
+        return compiles(child.decode("utf-8"))
 
 
 class Syntax:
     """Makes a child by a few small random edits of the parent's syntax.
 
-    Python files are edited through their syntax tree, with text taken from inspirations now and
-    then; files of other languages only in their numbers. Whatever lies outside the editable
-    regions, comments and layout stay as they are. A Python child always compiles; nothing says
-    that it runs.
+    Python files are edited through their syntax tree; programs in languages whose tokens are known (STYLES) by
+    tokens, operands and statements; texts for readers by words and sentences; all others by lines and numbers.
+    Text is taken from inspirations now and then. Whatever lies outside the editable regions stays as it
+    is. A Python child always compiles; nothing says that it runs, and nothing at all is known of others.
 
     Args:
         mean_edits: mean number of edits per proposal; the number is geometric, at least one.
         max_tries: how many children are made before the proposal is given up.
         max_bytes: a file longer than this does not grow further.
         analyses: remembers analysed files; one of its own if None.
-        kinds: the kinds of edit with their weights.
+        kinds: the kinds of edit of Python files with their weights.
     """
 
     name = "syntax"
@@ -84,49 +94,54 @@ class Syntax:
         max_tries: int = 20,
         max_bytes: int = 30_000,
         analyses: AnalysisCache | None = None,
-        kinds: Sequence[Weighted] = KINDS,
+        kinds: Sequence[Weighted[Bench]] = KINDS,
     ) -> None:
         self._stop_probability = 1.0 / max(mean_edits, 1.0)
         self._max_tries = max_tries
         self._max_bytes = max_bytes
         self._cache = analyses or AnalysisCache()
-        self._kinds = tuple(entry.kind for entry in kinds)
-        weights = np.cumsum([entry.weight for entry in kinds])
-        self._bounds = weights / weights[-1]
+        self._kinds = Kinds(kinds)
 
     async def propose(self, context: Context) -> Draft:
         """Return an edited program.
 
         Raises ProposalRejected: ``no_sites`` when there is nothing to edit, ``unparsable`` when no
-        editable file is Python, ``no_valid_edit`` when every try failed.
+        editable file is Python though one should be, ``no_valid_edit`` when every try failed.
         """
-        if context.problem.language != "python":
-            return self._text_draft(context)
-        files = self._python_files(context)
+        files = self._files(context)
         for _ in range(self._max_tries):
             file = files[int(context.rng.integers(len(files)))]
-            edits = self._edits(Bench(file.analysis, lambda: self._donors(context), context.rng))
-            data = apply(file.analysis.data, edits)
-            if len(data) > max(self._max_bytes, len(file.analysis.data)):
+            edits = self._edits(file, context.rng)
+            data = apply(file.data, edits)
+            if len(data) > max(self._max_bytes, len(file.data)):
                 continue
-            child = data.decode("utf-8")
-            if edits and _differs(child, context.parent.program.files[file.path]) and compiles(child):
-                return _draft(context, file.path, child, [edit.note for edit in edits])
-        raise ProposalRejected("no_valid_edit", f"none of {self._max_tries} tries gave a new program that compiles")
+            if edits and _differs(data, file.data) and file.accepts(data):
+                return _draft(context, file.path, data.decode("utf-8", ENCODING_ERRORS), [edit.note for edit in edits])
+        raise ProposalRejected(
+            "no_valid_edit", f"none of {self._max_tries} tries gave a new program that may be judged"
+        )
 
     def observe(self, scored: object, program: object) -> None:
         """Nothing is learnt from results."""
 
-    def _python_files(self, context: Context) -> list[_File]:
-        editable = _editable_paths(context)
-        known = [(path, self._cache.get(text)) for path, text in editable if path.endswith(".py")]
-        parsed = [_File(path, analysis) for path, analysis in known if analysis is not None]
+    def _files(self, context: Context) -> Sequence[EditableFile]:
+        found: list[EditableFile] = [*self._python_files(context), *text_files(context)]
+        if not found:
+            raise ProposalRejected("no_sites", "nothing in the editable regions can be edited")
+        return found
+
+    def _python_files(self, context: Context) -> list[PythonFile]:
+        files = context.parent.program.files
+        editable = [path for path in sorted(files) if path.endswith(".py") and context.problem.is_editable(path)]
+        known = [(path, self._cache.get(files[path])) for path in editable]
+        parsed = [(path, analysis) for path, analysis in known if analysis is not None]
         if known and not parsed:
             raise ProposalRejected("unparsable", f"{known[0][0]} is not Python")
-        files = [file for file in parsed if file.analysis.every or file.analysis.lines]
-        if not files:
-            raise ProposalRejected("no_sites", "nothing in the editable regions can be edited")
-        return files
+        return [
+            PythonFile(path, analysis, lambda: self._donors(context), self._kinds)
+            for path, analysis in parsed
+            if analysis.every or analysis.lines
+        ]
 
     def _donors(self, context: Context) -> list[Analysis]:
         analyses = [
@@ -137,35 +152,16 @@ class Syntax:
         ]
         return [analysis for analysis in analyses if analysis is not None]
 
-    def _edits(self, bench: Bench) -> list[Edit]:
-        wanted = int(bench.rng.geometric(self._stop_probability))
+    def _edits(self, file: EditableFile, rng: np.random.Generator) -> list[Edit]:
+        wanted = int(rng.geometric(self._stop_probability))
         edits: list[Edit] = []
         for _ in range(6 * wanted):
-            edit = self._kind(bench.rng)(bench)
+            edit = file.edit(rng)
             if edit is not None and not overlaps(edit, edits):
                 edits.append(edit)
             if len(edits) == wanted:
                 break
         return edits
-
-    def _kind(self, rng: np.random.Generator) -> Kind:
-        place = int(self._bounds.searchsorted(rng.random(), side="right"))
-        return self._kinds[min(place, len(self._kinds) - 1)]
-
-    def _text_draft(self, context: Context) -> Draft:
-        """Change numbers of a program in any language."""
-        found = [(path, text, text_numbers(text)) for path, text in _editable_paths(context)]
-        found = [entry for entry in found if entry[2]]
-        if not found:
-            raise ProposalRejected("no_sites", "no numbers in the editable regions")
-        for _ in range(self._max_tries):
-            path, text, numbers = found[int(context.rng.integers(len(found)))]
-            wanted = min(int(context.rng.geometric(self._stop_probability)), len(numbers))
-            places = context.rng.choice(len(numbers), size=wanted, replace=False)
-            child, notes = _with_numbers(text, sorted(numbers[int(place)] for place in places), context.rng)
-            if child != text:
-                return _draft(context, path, child, notes)
-        raise ProposalRejected("no_valid_edit", f"none of {self._max_tries} tries changed a number")
 
 
 def compiles(text: str) -> bool:
@@ -179,27 +175,11 @@ def compiles(text: str) -> bool:
     return True
 
 
-def _editable_paths(context: Context) -> list[tuple[str, str]]:
-    files = context.parent.program.files
-    return [(path, files[path]) for path in sorted(files) if context.problem.is_editable(path)]
-
-
-def _differs(child: str, parent: str) -> bool:
-    return child.split() != parent.split() and "".join(child.split()) != "".join(parent.split())
+def _differs(child: bytes, parent: bytes) -> bool:
+    """Whether more than blanks and line breaks differ."""
+    return b"".join(child.split()) != b"".join(parent.split())
 
 
 def _draft(context: Context, path: str, child: str, notes: list[str]) -> Draft:
     files = {**context.parent.program.files, path: child}
     return Draft(files, {"operator": Syntax.name, "edits": notes})
-
-
-def _with_numbers(text: str, chosen: Sequence[TextNumber], rng: np.random.Generator) -> tuple[str, list[str]]:
-    """Write other numbers for ``chosen``, which is in order; return the text and the notes."""
-    parts, notes, place = [], [], 0
-    for item in chosen:
-        new = abs(perturbed(item.value, rng, whole=isinstance(item.value, int)))
-        literal = write_number(new)
-        parts += [text[place : item.start], literal]
-        notes.append(f"constant {text[item.start : item.end]} -> {literal} (line {item.line})")
-        place = item.end
-    return "".join([*parts, text[place:]]), notes

@@ -20,11 +20,13 @@ _SOURCE_CHARS = 40
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file as templates see it; ``text`` has Unix line endings and none at the end."""
+    """A file as templates see it; ``text`` has Unix line endings and none at the end, ``guidance`` is what the problem
+    says of the file."""
 
     path: str
     text: str
     editable: bool
+    guidance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ class GoalView:
 def file_views(problem: Problem, files: Mapping[str, str]) -> tuple[FileView, ...]:
     """Return the files, the editable ones first."""
     paths = sorted(files, key=lambda path: (not problem.is_editable(path), path))
-    return tuple(FileView(path, plain(files[path]), problem.is_editable(path)) for path in paths)
+    return tuple(
+        FileView(path, plain(files[path]), problem.is_editable(path), problem.guidance_on(path)) for path in paths
+    )
 
 
 def parent_view(problem: Problem, parent: Exhibit) -> ProgramView:

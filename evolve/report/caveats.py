@@ -29,7 +29,8 @@ def _of_scores(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[
         found.append("The best known values are for other parameters than this run's.")
     if not problem.known_best:
         found.append("The problem names no best known value.")
-    if info.provenance.get("judge_hash") != problem.judge_hash():
+    recorded = info.provenance.get("judge_hash")
+    if recorded != problem.as_judged_by(recorded).judge_hash():
         found.append("The problem's judge or data have changed since the run: judging again may give other scores.")
     return found
 

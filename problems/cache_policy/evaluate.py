@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ STAGES = ("full", "sealed")
 SOURCES = ("main.cpp", "policy.cpp")
 COMPILE = ["g++", "-std=c++17", "-O1", "-o", "cache", *SOURCES]
 WORD = np.dtype("<u4")
+TIMED_RUNS = 3
 CUTS = 3  # runs on traces that change on the way, a stage
 BLOCK = 150  # accesses of one kind in a row
 POPULAR = 1_000  # keys with popularity 1 / rank
@@ -144,14 +146,19 @@ def build(candidate: Candidate) -> None:
 
 def victims_of(candidate: Candidate, capacity: int, keys: Integers) -> list[int] | str:
     """Run the program on a trace; return the keys it evicts, or what went wrong."""
+    return timed(candidate, capacity, keys)[0]
+
+
+def timed(candidate: Candidate, capacity: int, keys: Integers) -> tuple[list[int] | str, float]:
+    """Run the program on a trace; return the keys it evicts, or what went wrong, and the seconds that it took."""
     words = np.concatenate([[capacity, len(keys)], keys]).astype(WORD)
     finished = candidate.run(["./cache"], stdin=words.tobytes())
     if finished.returncode:
         said = finished.stderr[-500:].decode("utf-8", "replace").strip()
-        return f"the program ended with exit code {finished.returncode}: {said or 'it said nothing'}"
+        return f"the program ended with exit code {finished.returncode}: {said or 'it said nothing'}", finished.seconds
     if len(finished.stdout) % WORD.itemsize:
-        return f"the program printed {len(finished.stdout)} bytes, which are no whole number of keys"
-    return np.frombuffer(finished.stdout, dtype=WORD).tolist()
+        return f"the program printed {len(finished.stdout)} bytes, which are no whole number of keys", finished.seconds
+    return np.frombuffer(finished.stdout, dtype=WORD).tolist(), finished.seconds
 
 
 def changed_after(keys: Integers, place: int, rng: np.random.Generator) -> Integers:
@@ -175,6 +182,28 @@ def foresight(candidate: Candidate, capacity: int, keys: Integers, victims: list
     )
 
 
+# ── time ────────────────────────────────────────────────────────────────────────────────────────
+def ns_per_access(candidate: Candidate, capacity: int, keys: Integers) -> float | str:
+    """Return the nanoseconds that an access of a trace takes by the judge's clock, or what went wrong.
+
+    What the program takes on an empty trace is taken off, measured in turn with it; of all differences the median.
+    The victims are replayed: who does nothing is not fast.
+    """
+    differences: list[float] = []
+    victims: list[int] = []
+    for _ in range(TIMED_RUNS):
+        started, idle = timed(candidate, capacity, keys[:0])
+        again, busy = timed(candidate, capacity, keys)
+        if isinstance(started, str) or isinstance(again, str):
+            return started if isinstance(started, str) else str(again)
+        if victims and again != victims:
+            return "the program evicts otherwise when it is run again on the same trace"
+        victims = again
+        differences.append(busy - idle)
+    outcome = replay(keys.tolist(), capacity, victims)
+    return outcome if isinstance(outcome, str) else 1e9 * max(0.0, median(differences)) / len(keys)
+
+
 # ── score ─────────────────────────────────────────────────────────────────────────────────────
 def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
     """Build the policy, replay what it evicts from each trace, and see that it does not look ahead."""
@@ -191,10 +220,21 @@ def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
             if problem:
                 return invalid(f"Trace {index}: {problem}.")
         replays.append(outcome)
-    return _score(capacity, traces, replays)
+    speed = _speed(candidate, stage, params, capacity)
+    return invalid(f"Timed trace: {speed}.") if isinstance(speed, str) else _score(capacity, traces, replays, speed)
 
 
-def _score(capacity: int, traces: Sequence[Integers], replays: Sequence[Replay]) -> Score:
+def _speed(candidate: Candidate, stage: str, params: Mapping[str, Any], capacity: int) -> dict[str, float] | str:
+    """Return the metric of time, if a stage has one, or what went wrong."""
+    accesses = whole_number(params, "timed_accesses" if stage == "sealed" else "train_timed_accesses", 0, 10_000_000)
+    if not accesses:
+        return {}
+    entropy = int(np.random.default_rng().integers(2**62))  # from the system: no table of answers is of use
+    measured = ns_per_access(candidate, capacity, trace(accesses, [entropy]))
+    return measured if isinstance(measured, str) else {"ns_per_access": measured}
+
+
+def _score(capacity: int, traces: Sequence[Integers], replays: Sequence[Replay], speed: Mapping[str, float]) -> Score:
     accesses = sum(map(len, traces))
     misses = sum(len(done.misses) for done in replays)
     least = sum(fewest_misses(keys.tolist(), capacity) for keys in traces)
@@ -203,6 +243,7 @@ def _score(capacity: int, traces: Sequence[Integers], replays: Sequence[Replay])
         "miss_ratio": misses / accesses,
         "optimal_miss_ratio": least / accesses,
         "victim_age": sum(ages) / max(1, len(ages)) / capacity,
+        **speed,
     }
     return Score(
         metrics=metrics,

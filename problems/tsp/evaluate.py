@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tsplib
 from numpy.typing import NDArray
 
 from evaluators import Candidate, Score, invalid
@@ -17,6 +19,7 @@ Integers = NDArray[np.int64]
 FUNCTION = "tour"
 SIDE = 1_000_000  # coordinates are whole numbers below it
 STAGES = ("full", "sealed")
+FILES = Path(__file__).parent / "tsplib"
 CITIES_PER_CLUSTER = 100
 
 
@@ -100,9 +103,52 @@ def _squared_to_others(points: Integers) -> list[Integers]:
     return [np.delete(((points - point) ** 2).sum(axis=1), place) for place, point in enumerate(points)]
 
 
+# ── instances in files ────────────────────────────────────────────────────────────────────────
+def stored(stage: str, params: Mapping[str, Any]) -> list[tsplib.Instance]:
+    """Return the instances in the folder ``tsplib`` that ``params`` name for a stage, all unless they name some.
+
+    Raises ValueError.
+    """
+    named = params["sealed_files" if stage == "sealed" else "train_files"]
+    known = {path.name: path for path in sorted(FILES.glob("*.tsp"))}
+    chosen = list(known) if named == "all" else [word.strip() for word in str(named).split(",")]
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise ValueError(f"params: expected files of {FILES}: {sorted(known)}, found {unknown or named!r}.")
+    return [tsplib.read(known[name].read_text("utf-8")) for name in chosen]
+
+
+def evaluate_stored(candidate: Candidate, stage: str, params: Mapping[str, Any]) -> Score:
+    """Ask for a tour of each stored instance; its score is the length over a bound that no tour is below."""
+    lengths: dict[str, float] = {}
+    shares: list[float] = []
+    total = 0
+    with candidate.session() as session:
+        for instance in stored(stage, params):
+            answer = session.call(FUNCTION, instance.points)
+            problem = tour_fault(answer, len(instance.points))
+            if problem:
+                return invalid(problem)
+            order = answer.astype(np.int64)
+            length = sum(instance.length(order))
+            total += length
+            lengths[instance.name] = length / instance.bound()
+            shares.append(instance.nearest_share(order))
+    mean = math.fsum(lengths.values()) / len(lengths)
+    worst = max(lengths, key=lengths.__getitem__)
+    told = f"length over the bound is {mean:.4f}; worst {worst} with {lengths[worst]:.4f}."
+    return Score(
+        {"tour_constant": mean, "nearest_share": math.fsum(shares) / len(shares), "length": float(total)},
+        feedback=f"{len(lengths)} instances: {told}",
+        per_instance=lengths,
+    )
+
+
 # ── score ─────────────────────────────────────────────────────────────────────────────────────
 def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
     """Ask for a tour of each instance and measure them all."""
+    if params["family"] == "tsplib":
+        return evaluate_stored(candidate, stage, params)
     drawn = instances(stage, params)
     tours: list[Integers] = []
     with candidate.session() as session:

@@ -165,6 +165,19 @@ def test_programs_are_completed_with_the_seeds_files(make: Make) -> None:
         complete_program(problem, folder / "missing.py")
 
 
+def test_guidance_is_given_file_by_file(make: Make) -> None:
+    problem = Problem.load(make(guidance={"add.py": "Two lines\nat most.", "*.py": "No imports."}))
+    assert problem.guidance_on("add.py") == "No imports. Two lines at most."
+    assert problem.guidance_on("table.txt") == ""
+    for wrong, says in (
+        ("words", "mapping of file patterns"),
+        ({"add.py": 3}, "guidance.add.py"),
+        ({"x.c": "y"}, "x.c"),
+    ):
+        with pytest.raises(ProblemError, match=says):
+            Problem.load(make(guidance=wrong))
+
+
 def test_judge_hash_follows_what_a_score_depends_on_and_nothing_else(make: Make) -> None:
     folder = make()
     before = Problem.load(folder).judge_hash()

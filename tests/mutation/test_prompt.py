@@ -172,6 +172,16 @@ def test_files_are_named_where_there_are_several() -> None:
     assert "`File: path`" in system(PromptBuilder(), files, REWRITE, **scene)
 
 
+def test_what_the_problem_says_of_a_file_stands_beside_it() -> None:
+    files = {"a.py": "x = 1\n", "b.py": "y = 1\n"}
+    said = (("a.py", "Keep it short."), ("*.py", "Pure functions only."))
+    given = context(files)
+    scene = replace(given, problem=replace(given.problem, guidance=said))
+    text = PromptBuilder().prompt(DIFF, scene).messages[-1].content
+    assert "File: a.py\nKeep it short. Pure functions only.\n```python\nx = 1\n" in text
+    assert "File: b.py\nPure functions only.\n```python\ny = 1\n" in text
+
+
 def test_programs_are_shown_with_unix_line_endings() -> None:
     assert "\r" not in user(PromptBuilder(), {"main.py": PACKING.replace("\n", "\r\n")})
 

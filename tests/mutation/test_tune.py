@@ -16,10 +16,11 @@ from evolve.domain.program import Program
 from evolve.errors import ProposalRejected
 from evolve.interfaces import Context, Draft, Exhibit, Operator
 from evolve.mutation.expression_edits import change_constant
+from evolve.mutation.kinds import Weighted
 from evolve.mutation.python_analysis import analyse
 from evolve.mutation.python_sites import number_value
 from evolve.mutation.quadratic import model_step
-from evolve.mutation.syntax import Syntax, Weighted
+from evolve.mutation.syntax import Syntax
 from evolve.mutation.tune import Tune, Units
 from evolve.mutation.tune_session import Axis
 from tests.mutation.operator_context import context, exhibit, problem

@@ -45,6 +45,7 @@ def load_judge(problem: str) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up by name
+    sys.path.append(str(bundled("problems") / problem))  # a judge may import modules of its folder
     spec.loader.exec_module(module)
     return module
 
@@ -72,8 +73,9 @@ def judged(candidate_factory: CandidateFactory) -> Judged:
     """Judge one stage of one program as a sandbox does; returns the verdict."""
 
     def judge(job: Job) -> Verdict:
-        if job.problem.language == "cpp" and shutil.which("g++") is None and not os.environ.get("CI"):
-            pytest.skip("this machine has no C++ compiler; Debian's package is g++")
+        compiler = {"c": "gcc", "cpp": "g++"}.get(job.problem.language)
+        if compiler and shutil.which(compiler) is None and not os.environ.get("CI"):
+            pytest.skip(f"this machine has no compiler for {job.problem.language}; Debian's package is {compiler}")
         if job.problem.language != "python":
             return asyncio.run(_in_processes(job))
         evaluate = load_judge(job.problem.folder.name).evaluate

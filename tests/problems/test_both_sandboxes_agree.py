@@ -38,7 +38,10 @@ def test_seed_scores_the_same_in_a_sandbox_as_in_this_process(name: str, judged:
     job = Job(problem, problem.stages[0], problem.seed().files)
     verdict = asyncio.run(judged_in_processes(job))
     assert verdict.outcome is Outcome.VALID, verdict
-    assert verdict.metrics.items() <= judged(job).metrics.items()  # numbers of the text are added by the host
+    here = judged(job).metrics  # numbers of the text are added by the host
+    assert verdict.metrics.keys() <= here.keys()
+    if problem.deterministic:
+        assert verdict.metrics.items() <= here.items()
 
 
 async def judged_in_processes(job: Job) -> Verdict:
