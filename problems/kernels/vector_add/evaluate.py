@@ -1,0 +1,44 @@
+"""Judge of vector addition: see evaluators/kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluators import Candidate, Score
+from evaluators.kernels import Case, DType, Kernel, Tensor, evaluate as judge
+
+SMALL = (1, 1000, 4097)
+LARGE = (1 << 24, 25_000_003)
+
+
+def cases(stage: str, params: Mapping[str, Any]) -> list[Case]:
+    """Return every length in both types."""
+    lengths = SMALL if stage == "correct" else LARGE
+    return [_case(length, dtype) for length in lengths for dtype in (DType.F32, DType.BF16)]
+
+
+def _case(length: int, dtype: DType) -> Case:
+    x, y, out = (Tensor(name, (length,), dtype) for name in ("x", "y", "out"))
+    return Case(f"{length}_{dtype.value}", inputs=(x, y), outputs=(out,), flops=length, sizes={"length": length})
+
+
+def draw(case: Case, rng: np.random.Generator) -> Sequence[Any]:
+    """Return numbers of very different size, so that rounding shows."""
+    return [rng.standard_normal(tensor.shape, dtype=np.float32) for tensor in case.inputs]
+
+
+def reference(case: Case, x: Any, y: Any) -> Sequence[Any]:
+    """Return the sum."""
+    return [x + y]
+
+
+KERNEL = Kernel("add", cases, draw, reference, baseline=Path(__file__).with_name("baseline.py"))
+
+
+def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
+    """Check or time the program."""
+    return judge(candidate, stage, params, KERNEL)
