@@ -54,10 +54,6 @@ class Layout:
     slots: tuple[Slot, ...]
     bytes: int
 
-    def of(self, case: Case) -> list[Slot]:
-        """Return the slots of a case."""
-        return [slot for slot in self.slots if slot.case is case]
-
 
 def lay_out(cases: Sequence[tuple[Case, int]]) -> Layout:
     """Place so many slots of each case one after the other."""

@@ -11,15 +11,14 @@ from typing import Any, Final, Protocol, runtime_checkable
 import numpy as np
 
 from evaluators.candidate import Candidate, CandidateRefused, Session
-from evaluators.kernels import pool
+from evaluators.kernels import compilation, pool
 from evaluators.kernels.arena import Layout, Slot
 from evaluators.kernels.device import Device, DeviceUnavailable, SharedMemory
 from evaluators.kernels.examination import Examination
-from evaluators.kernels.kernel import Kernel
+from evaluators.kernels.kernel import LIBRARY_NAME, Kernel, Language
 from evaluators.protocol import FIRST_SHARED_FD
 
 SHIM_NAME: Final = "kernel_host.py"
-LIBRARY_NAME: Final = "kernel.so"
 _GUARDS: Final = range(1, 256)
 
 
@@ -110,7 +109,10 @@ def refuse(fault: str) -> None:
 def staged(candidate: Candidate, kernel: Kernel, files: Mapping[str, str] | None = None) -> Candidate:
     """Return a program to be opened on a bench: the candidate's, or other ``files``, behind the judge's shim."""
     text = Path(__file__).with_name("shim.py").read_text("utf-8")
-    return candidate.other({**(candidate.files if files is None else files), SHIM_NAME: text}, SHIM_NAME)
+    program = candidate.other({**(candidate.files if files is None else files), SHIM_NAME: text}, SHIM_NAME)
+    if kernel.language is Language.CUDA:
+        compilation.build(program, kernel)
+    return program
 
 
 def _described(slot: Slot) -> dict[str, Any]:

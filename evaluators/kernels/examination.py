@@ -11,6 +11,7 @@ import numpy as np
 from evaluators.kernels.arena import GUARD_BYTES, Placed, Slot
 from evaluators.kernels.device import SharedMemory
 from evaluators.kernels.dtypes import Array, DType
+from evaluators.kernels.kernel import Bound
 from evaluators.kernels.pool import Question
 
 WHOLE_BYTES: Final = 4 << 20
@@ -90,12 +91,12 @@ class Examination:
                 return f"the input {placed.tensor.name} was changed"
         return ""
 
-    def _output_fault(self, placed: Placed, answer: Array, bound: Array) -> str:
-        dtype, flat, allowed = placed.tensor.dtype, answer.reshape(-1), bound.reshape(-1)
+    def _output_fault(self, placed: Placed, answer: Array, bound: Bound) -> str:
+        dtype, flat = placed.tensor.dtype, answer.reshape(-1)
         for start, size in self._pieces(placed):
             found = dtype.decode(self.memory.captured(placed.offset + start, size).view(dtype.storage))
             part = slice(start // dtype.size_bytes, (start + size) // dtype.size_bytes)
-            fault = element_fault(found, flat[part], allowed[part], dtype)
+            fault = element_fault(found, flat[part], bound, dtype)
             if fault:
                 index, words = fault
                 place = tuple(map(int, np.unravel_index(part.start + index, placed.tensor.shape)))
@@ -112,26 +113,21 @@ class Examination:
             yield int(start) * PIECE_BYTES, PIECE_BYTES
 
 
-def element_fault(found: Array, answer: Array, bound: Array, dtype: DType) -> tuple[int, str] | None:
-    """Return the first element that is wrong, and how; None if all are right. NaN is right only where NaN is asked for."""
-    if dtype.is_float:
-        with np.errstate(invalid="ignore"):
-            right = (np.abs(found - answer) <= bound) | (found == answer) | (np.isnan(found) & np.isnan(answer))
-    else:
-        right = found == answer
+def element_fault(found: Array, answer: Array, bound: Bound, dtype: DType) -> tuple[int, str] | None:
+    """Return the first element that is wrong, and how; None if all are right.
+
+    NaN is right only where NaN is asked for, and an infinity only where the same one is.
+    """
+    with np.errstate(invalid="ignore"):
+        near = np.isfinite(found) & (np.abs(found - answer) <= bound.of(answer))
+    right = near | (found == answer) | (np.isnan(found) & np.isnan(answer))
     if np.all(right):
         return None
     index = int(np.argmin(right))
+    hint = " (not a number, or never written)" if np.isnan(found[index]) else ""
+    limit = f" give or take {bound.of(answer[index]):.3g}" if dtype.is_float else ""
     wrong = found.size - int(np.count_nonzero(right))
-    unwritten = (
-        np.all(found[index : index + 1].astype(np.float64) != found[index : index + 1]) if dtype.is_float else False
-    )
-    hint = " (not a number, or never written)" if unwritten else ""
-    limit = f", allowed error {bound[index]:.3g}" if dtype.is_float else ""
-    return (
-        index,
-        f"is {found[index]!s}{hint}, expected {answer[index]!s}{limit}; {wrong} of {found.size} looked at are wrong",
-    )
+    return index, f"is {found[index]}{hint}, expected {answer[index]}{limit}; {wrong} of {found.size} are wrong"
 
 
 def _called(slot: Slot) -> str:

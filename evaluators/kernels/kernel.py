@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from evaluators.kernels.dtypes import Array, DType
 
 Params = Mapping[str, Any]
+LIBRARY_NAME: Final = "kernel.so"
+"""What CUDA C++ is compiled to."""
 
 
 class Language(StrEnum):
@@ -63,6 +65,7 @@ class Case:
         moved_bytes: memory traffic that no program can do without; None: each input read and each output written once.
         matrix: whether the arithmetic may be done by matrix units, whose rate is then the bound.
         sizes: numbers that a CUDA C++ program gets beside the pointers, by name.
+        calls: in one timed request. Together they should take 20 round trips (1.5 ms) or more.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Case:
     moved_bytes: float | None = None
     matrix: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
+    calls: int = 12
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -87,6 +91,19 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """The largest error of an output's elements: a part of each one's size, and as much for all."""
+
+    relative: float
+    absolute: float
+
+    def of(self, answer: Array) -> Array:
+        """Return it for each element."""
+        bound: Array = self.relative * np.abs(answer) + self.absolute
+        return bound
+
+
+@dataclass(frozen=True)
 class Tolerance:
     """How far an output may be from the float64 reference.
 
@@ -97,14 +114,13 @@ class Tolerance:
 
     safety: float = 8.0
 
-    def of(self, case: Case, output: Tensor, reference: Array) -> Array:
-        """Return the largest error allowed, element by element; 0 for whole numbers."""
-        if not output.dtype.is_float:
-            return np.zeros(reference.shape)
-        scale = float(np.sqrt(np.mean(np.square(reference)))) if reference.size else 0.0
+    def of(self, case: Case, output: Tensor, reference: Array) -> Bound:
+        """Return the largest errors allowed; none for whole numbers."""
+        if not output.dtype.is_float or not reference.size:
+            return Bound(0.0, 0.0)
+        scale = math.sqrt(float(np.mean(np.square(reference[np.isfinite(reference)]))))
         grown = self.safety * case.accumulate.epsilon / 2 * math.sqrt(max(1, case.operations)) * scale
-        bound: Array = output.dtype.epsilon * np.abs(reference) + grown
-        return bound
+        return Bound(output.dtype.epsilon, grown)
 
 
 @dataclass(frozen=True)

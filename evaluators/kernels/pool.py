@@ -10,7 +10,7 @@ import numpy as np
 from evaluators.kernels.arena import Layout, Slot
 from evaluators.kernels.device import Device, Kept
 from evaluators.kernels.dtypes import Array
-from evaluators.kernels.kernel import Case, Kernel
+from evaluators.kernels.kernel import Bound, Case, Kernel
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Question:
         stored: the inputs as they are in memory.
         kept: the same, ready to be put into shared memory.
         answers: the outputs in float64 or int64.
-        bounds: the largest error allowed of each, element by element.
+        bounds: the largest errors allowed of each.
     """
 
     stored: tuple[Array, ...]
     kept: tuple[Kept, ...]
     answers: tuple[Array, ...]
-    bounds: tuple[Array, ...]
+    bounds: tuple[Bound, ...]
 
 
 def draw(kernel: Kernel, layout: Layout, device: Device, rng: np.random.Generator) -> dict[int, Question]:

@@ -25,7 +25,7 @@ _synchronize = None
 
 # ── the judge's requests ──────────────────────────────────────────────────────────────────────
 def prepare(order):
-    """Open the memory and load the program. ``slots`` of the order: for each call, [type, shape, offset] of its tensors."""
+    """Open the memory and load the program. ``slots`` says of each call's tensors: type, shape, offset."""
     global _synchronize
     place = _OPENERS[order["memory"]["kind"]](order["memory"], order["descriptor"])
     on_gpu = order["memory"]["kind"] != "file"
@@ -52,8 +52,30 @@ def _open_file(memory, descriptor):
         raise SystemExit(f"the judge's memory did not arrive: {error}") from error
 
 
+DRIVERS = (
+    "libcuda.so.1",
+    "/usr/local/nvidia/lib64/libcuda.so.1",
+    "/usr/lib/x86_64-linux-gnu/libcuda.so.1",
+    "/usr/lib64/libcuda.so.1",
+    "/usr/lib/wsl/lib/libcuda.so.1",
+)
+
+
+def _library():
+    """Load the driver, so that frameworks find it under its own name whatever the loader's search path."""
+    for name in DRIVERS:
+        try:
+            driver = ctypes.CDLL(name, ctypes.RTLD_GLOBAL)
+        except OSError:
+            continue
+        if "/" in name:
+            os.environ.setdefault("TRITON_LIBCUDA_PATH", os.path.dirname(name))
+        return driver
+    raise SystemExit(f"no CUDA driver in the sandbox: looked for {', '.join(DRIVERS)}")
+
+
 def _driver():
-    driver = ctypes.CDLL("libcuda.so.1")
+    driver = _library()
     _ok(driver, driver.cuInit(0))
     device, context = ctypes.c_int(), ctypes.c_void_p()
     _ok(driver, driver.cuDeviceGet(ctypes.byref(device), 0))
@@ -165,7 +187,7 @@ def _cuda(order, place, on_gpu):
     if not on_gpu:
         raise SystemExit("CUDA C++ runs on a GPU alone; without one it can only be compiled")
     library = ctypes.CDLL(os.path.abspath(order["library"]))
-    launch, driver = getattr(library, order["function"]), ctypes.CDLL("libcuda.so.1")
+    launch, driver = getattr(library, order["function"]), _library()
 
     def call(pointers, sizes):
         code = launch(pointers, sizes, None)

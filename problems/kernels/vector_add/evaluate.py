@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from evaluators import Candidate, Score
-from evaluators.kernels import Case, DType, Kernel, Tensor, evaluate as judge
+from evaluators.kernels import Case, DType, Kernel, Tensor
+from evaluators.kernels import evaluate as judge
 
 SMALL = (1, 1000, 4097)
 LARGE = (1 << 24, 25_000_003)
