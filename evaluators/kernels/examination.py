@@ -119,7 +119,7 @@ def element_fault(found: Array, answer: Array, bound: Bound, dtype: DType) -> tu
     NaN is right only where NaN is asked for, and an infinity only where the same one is.
     """
     with np.errstate(invalid="ignore"):
-        near = np.isfinite(found) & (np.abs(found - answer) <= bound.of(answer))
+        near = np.isfinite(found) & np.isfinite(answer) & (np.abs(found - answer) <= bound.of(answer))
     right = near | (found == answer) | (np.isnan(found) & np.isnan(answer))
     if np.all(right):
         return None

@@ -69,16 +69,17 @@ def _described(figures: Mapping[str, float | str]) -> str:
     peaks = Peaks.of(figures)
     assert peaks is not None
     number = {name: float(value) for name, value in figures.items() if name not in ("name", "driver")}
-    return (
-        f"{figures['name']}, compute capability {number['capability_major']:.0f}.{number['capability_minor']:.0f}: "
-        f"{number['multiprocessors']:.0f} multiprocessors, each with "
-        f"{number['registers_per_multiprocessor']:.0f} registers, "
-        f"{number['shared_bytes_per_multiprocessor'] / 1024:.0f} KiB of shared memory (at most "
-        f"{number['shared_bytes_per_block'] / 1024:.0f} KiB a block), "
-        f"{number['threads_per_multiprocessor']:.0f} threads; L2 {peaks.cache_bytes / 2**20:.0f} MiB; peaks {peaks.bytes_per_s / 1e12:.2f} TB/s, "
-        f"{peaks.flops_per_s / 1e12:.0f} TFLOP/s float32, {peaks.matrix_flops_per_s / 1e12:.0f} TFLOP/s on matrix units at "
-        "16 bits."
-    )
+    words = [
+        f"{figures['name']}, compute capability {number['capability_major']:.0f}.{number['capability_minor']:.0f}:",
+        f"{number['multiprocessors']:.0f} multiprocessors, each with",
+        f"{number['registers_per_multiprocessor']:.0f} registers,",
+        f"{number['shared_bytes_per_multiprocessor'] / 1024:.0f} KiB of shared memory",
+        f"(at most {number['shared_bytes_per_block'] / 1024:.0f} KiB a block),",
+        f"{number['threads_per_multiprocessor']:.0f} threads; L2 {peaks.cache_bytes / 2**20:.0f} MiB;",
+        f"peaks {peaks.bytes_per_s / 1e12:.2f} TB/s, {peaks.flops_per_s / 1e12:.0f} TFLOP/s float32,",
+        f"{peaks.matrix_flops_per_s / 1e12:.0f} TFLOP/s on matrix units at 16 bits.",
+    ]
+    return " ".join(words)
 
 
 def _table(
