@@ -13,18 +13,17 @@ from evaluators.kernels import Case, DType, Kernel, Tensor
 from evaluators.kernels import evaluate as judge
 
 SMALL = (1, 1000, 4097)
-LARGE = (1 << 24, 25_000_003)
 
 
 def cases(stage: str, params: Mapping[str, Any]) -> list[Case]:
     """Return every length in both types."""
-    lengths = SMALL if stage == "correct" else LARGE
-    return [_case(length, dtype) for length in lengths for dtype in (DType.F32, DType.BF16)]
+    lengths = SMALL if stage == "correct" else params["lengths"]
+    return [_case(length, DType(name), params["calls"]) for length in lengths for name in params["types"]]
 
 
-def _case(length: int, dtype: DType) -> Case:
+def _case(length: int, dtype: DType, calls: int) -> Case:
     x, y, out = (Tensor(name, (length,), dtype) for name in ("x", "y", "out"))
-    return Case(f"{length}_{dtype.value}", inputs=(x, y), outputs=(out,), flops=length, sizes={"length": length})
+    return Case(f"{length}_{dtype.value}", inputs=(x, y), outputs=(out,), flops=length, sizes={"length": length}, calls=calls)
 
 
 def draw(case: Case, rng: np.random.Generator) -> Sequence[Any]:
