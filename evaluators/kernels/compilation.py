@@ -16,7 +16,7 @@ _FIND = 'for d in "" /usr/local/cuda/bin/; do command -v ${d}nvcc && exit; done;
 
 
 def build(candidate: Candidate, kernel: Kernel) -> None:
-    """Compile the program's entry. Raises CandidateCrashed with its errors, DeviceUnavailable."""
+    """Compile the entry. Raises CandidateCrashed with the compiler's words, DeviceUnavailable without one."""
     found = candidate.run(["/bin/sh", "-c", _FIND])
     if found.returncode:
         raise DeviceUnavailable(

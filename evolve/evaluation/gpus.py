@@ -50,10 +50,10 @@ def _devices() -> tuple[bool, str]:
     if not found:
         return False, "no GPU: kernels are checked by Triton's interpreter or compiled, never timed"
     shared = "whether memory can be shared with programs is tried by the first timing stage"
-    return True, f"{_driver_words() or ', '.join(found)}; {shared}"
+    return True, f"{driver_words() or ', '.join(found)}; {shared}"
 
 
-def _driver_words() -> str:
+def driver_words() -> str:
     """Return the names and drivers of the GPUs, "" where nobody can tell."""
     command = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
     try:

@@ -23,7 +23,9 @@ def cases(stage: str, params: Mapping[str, Any]) -> list[Case]:
 
 def _case(length: int, dtype: DType, calls: int) -> Case:
     x, y, out = (Tensor(name, (length,), dtype) for name in ("x", "y", "out"))
-    return Case(f"{length}_{dtype.value}", inputs=(x, y), outputs=(out,), flops=length, sizes={"length": length}, calls=calls)
+    return Case(
+        f"{length}_{dtype.value}", inputs=(x, y), outputs=(out,), flops=length, sizes={"length": length}, calls=calls
+    )
 
 
 def draw(case: Case, rng: np.random.Generator) -> Sequence[Any]:
