@@ -20,8 +20,8 @@ def build(candidate: Candidate, kernel: Kernel) -> None:
     found = candidate.run(["/bin/sh", "-c", _FIND])
     if found.returncode:
         raise DeviceUnavailable(
-            "this problem is in CUDA C++, and there is no nvcc in the sandbox: install the CUDA toolkit on this machine, "
-            "or use an image that has it (sandbox=docker with a docker/Dockerfile in the problem folder). The program "
+            "this problem is in CUDA C++, and the sandbox has no nvcc: install the CUDA toolkit on this machine, "
+            "or use an image that has it (sandbox=docker, a Dockerfile in the problem folder). The program "
             "was not judged"
         )
     nvcc = found.stdout.decode().strip()
