@@ -81,6 +81,8 @@ class _Supervisor:
         self._channel = Channel()
         self._candidate: int | None = None
         readable = private_root.readable_paths(libraries)
+        if setup.limits.gpus:
+            readable += private_root.gpu_knowledge()
         if setup.walls is Walls.NAMESPACES:
             kernel.unshare(Namespace.MOUNTS | Namespace.NETWORK | Namespace.IPC | Namespace.HOSTNAME)
             socket.sethostname("sandbox")

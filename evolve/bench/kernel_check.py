@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,9 +32,11 @@ TIMING = "timing"
 NOT_MEASURED = "not measured"
 PAGE = "kernels.md"
 SEARCHED = ("kernels/vector_add", "kernels/softmax")
+"""Problems whose seeds have constants that a search without a model can tune."""
 _EXPECTED = "# expect: "
 _NO_FASTER = "no faster than "
 _REFERENCE_S = 180.0
+_SMALLER = ("params.lengths=[16777216]", "params.types=[f32]", "params.calls=6")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Plan:
         timed: parameters for the comparison of times: long requests.
         searched: problems that a keyless search works on for ``wall_s`` seconds each, with what to override.
         budget_s: seconds for everything; parts that do not fit are left out and say so.
+        namespaces: whether programs get a file system of their own; ``check`` finds out what works with the driver.
     """
 
     honest: Path
@@ -58,28 +61,27 @@ class Plan:
     overrides: tuple[str, ...]
     wall_s: float
     budget_s: float
+    namespaces: bool = True
 
 
 def planned(
     problem: Problem, attacks: str, searched: Sequence[Path], *, wall_s: float, budget_s: float, dry_run: bool
 ) -> Plan:
     """Return a plan whose parameters fit what is measured: long requests for times, small cases for attacks."""
-    attacked, timed = {"blocks": 2, "windows": 3}, {"blocks": 3, "windows": 2}
-    lengths = {"lengths": [1 << 22], "types": ["f32"]}
-    if dry_run or "lengths" not in problem.params:
-        lengths = {}
-    else:
-        timed = {**timed, "calls": 24}
-    fewest = () if dry_run else ("params.blocks=2", "params.windows=3")
+    device = {"device": "simulated"} if dry_run else {}
+    known = {"lengths", "types", "calls"} <= problem.params.keys() and not dry_run
+    small = {"lengths": [1 << 22], "types": ["f32"], "calls": 24} if known else {}
+    long = {"lengths": [1 << 24], "calls": 24} if known else {}
+    simulated = ("params.device=simulated",) if dry_run else ()
     return Plan(
-        problem.folder,
-        attacks,
-        {**attacked, **lengths},
-        timed,
-        tuple(searched),
-        fewest,
-        wall_s,
-        budget_s,
+        honest=problem.folder,
+        attacks=attacks,
+        attacked={**device, **small, "blocks": 2, "windows": 3},
+        timed={**device, **long, "blocks": 6, "windows": 1},
+        searched=tuple(searched),
+        overrides=(*simulated, "params.blocks=2", "params.windows=3"),
+        wall_s=wall_s,
+        budget_s=budget_s,
     )
 
 
@@ -104,6 +106,8 @@ def check(plan: Plan, folder: Path, say: Callable[[str], None]) -> Report:
     deadline = time.monotonic() + plan.budget_s
     report = Report(facts())
     say(f"{report.facts['device']}, {report.facts['date']}")
+    plan = _with_walls_that_work(plan, report)
+    say(f"walls: {report.facts['walls']}")
     parts: tuple[tuple[list[Row], Callable[[], list[Row]]], ...] = (
         (report.agreement, lambda: _agreement(plan)),
         (report.attacks, lambda: _attacks(plan, deadline, say)),
@@ -129,6 +133,25 @@ def facts() -> Row:
     }
 
 
+def _with_walls_that_work(plan: Plan, report: Report) -> Plan:
+    """Judge an honest program behind namespaces, and without if that fails; say which it was, and why."""
+    problem = Problem.load(plan.honest, plan.attacked)
+    files = complete_program(problem, problem.folder / "baseline.py")
+    words = []
+    for namespaces in (True, False):
+        try:
+            verdict = asyncio.run(_judged(problem, files, namespaces))
+        except EvolveError as error:
+            words.append(str(error)[-300:])
+            continue
+        if verdict.outcome is Outcome.VALID:
+            report.facts["walls"] = "; ".join(["namespaces" if namespaces else "no namespaces", *words])
+            return replace(plan, namespaces=namespaces)
+        words.append(f"{verdict.outcome}: {verdict.feedback[-300:]}")
+    report.facts["walls"] = "; ".join(["no honest program could be judged", *words])
+    return plan
+
+
 def _tried(part: Callable[[], list[Row]]) -> list[Row]:
     try:
         return part()
@@ -144,7 +167,7 @@ def _short(row: Row) -> str:
 def _agreement(plan: Plan) -> list[Row]:
     problem = Problem.load(plan.honest, plan.timed)
     path = problem.folder / "baseline.py"
-    [verdict] = asyncio.run(_judged(problem, [complete_program(problem, path)]))
+    verdict = asyncio.run(_judged(problem, complete_program(problem, path), plan.namespaces))
     if verdict.outcome is not Outcome.VALID:
         raise EvolveError(f"the honest program ended {verdict.outcome}: {verdict.feedback}")
     command = [sys.executable, "-m", "evolve.bench.kernel_reference", str(problem.folder), str(path)]
@@ -172,17 +195,19 @@ def _compared(name: str, reference: Mapping[str, float], metrics: Mapping[str, f
 # ── (b) ───────────────────────────────────────────────────────────────────────────────────────
 def _attacks(plan: Plan, deadline: float, say: Callable[[str], None]) -> list[Row]:
     problem = Problem.load(plan.honest, plan.attacked)
-    return attacked(problem, problem.folder / plan.attacks, deadline, say)
+    return attacked(problem, problem.folder / plan.attacks, deadline, say, namespaces=plan.namespaces)
 
 
-def attacked(problem: Problem, folder: Path, deadline: float, say: Callable[[str], None]) -> list[Row]:
+def attacked(
+    problem: Problem, folder: Path, deadline: float, say: Callable[[str], None], *, namespaces: bool = True
+) -> list[Row]:
     """Try every program of a folder on a problem; return of each whether the judge held."""
     rows: list[Row] = []
     for path in sorted(folder.glob("*.py")):
         if time.monotonic() > deadline:
             rows.append({"attack": path.stem, "held": NOT_MEASURED, "ended": "no time left"})
             continue
-        [verdict] = asyncio.run(_judged(problem, [complete_program(problem, path)]))
+        verdict = asyncio.run(_judged(problem, complete_program(problem, path), namespaces))
         rows.append(_ruled(path, verdict))
         say(_short(rows[-1]))
     return rows
@@ -205,12 +230,12 @@ def _ruled(path: Path, verdict: Verdict) -> Row:
     }
 
 
-async def _judged(problem: Problem, programs: Sequence[Mapping[str, str]]) -> list[Verdict]:
-    """Judge programs at the stage that times, one after the other in one sandbox."""
-    sandbox = ProcessSandbox(problem)
+async def _judged(problem: Problem, files: Mapping[str, str], namespaces: bool) -> Verdict:
+    """Judge a program at the stage that times, in a sandbox of its own."""
+    sandbox = ProcessSandbox(problem, namespaces=namespaces, pin=False)
     await sandbox.start()
     try:
-        return [await sandbox.judge(Job(problem, problem.stage(TIMING), dict(files))) for files in programs]
+        return await sandbox.judge(Job(problem, problem.stage(TIMING), dict(files)))
     finally:
         await sandbox.close()
 
@@ -219,8 +244,11 @@ async def _judged(problem: Problem, programs: Sequence[Mapping[str, str]]) -> li
 def _search(plan: Plan, folder: Path, out: Path) -> list[Row]:
     """Search without a model; compare what it found with seed and baseline."""
     store = f"store.url=sqlite:///{out.resolve() / 'kernels.db'}"
-    alone = ("sandbox=process", "executor.width=1", "executor.spares=0", f"budget.wall_s={plan.wall_s:g}")
-    config = configuration.configure([f"problem={configuration.quoted(str(folder))}", store, *alone, *plan.overrides])
+    alone = ("executor.width=1", "executor.spares=0", f"budget.wall_s={plan.wall_s:g}")
+    walls = ("sandbox=process", "sandbox.pin=false", f"sandbox.namespaces={plan.namespaces}".lower())
+    small = _SMALLER if "lengths" in Problem.load(folder).params and gpus.visible_gpus() else ()
+    problem = f"problem={configuration.quoted(str(folder))}"
+    config = configuration.configure([problem, store, *alone, *walls, *small, *plan.overrides])
     parts = wiring.build(config)
     info = wiring.new_run(config, parts)
     result = asyncio.run(start_run(parts, info, lambda loop: None))

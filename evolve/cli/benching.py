@@ -220,8 +220,8 @@ def store_(programs: int, url: str | None, json_: bool) -> None:
 @click.option("--honest", default="kernels/vector_add", show_default=True, help="Problem whose times are compared.")
 @click.option("--attacks", default="gpu_exploits", show_default=True, help="Its folder of hostile programs.")
 @click.option("--search", "searched", multiple=True, help="Problems to search; two of ours unless given.")
-@click.option("--wall-s", default=75.0, show_default=True, help="For each search.")
-@click.option("--budget-s", default=480.0, show_default=True, help="For everything.")
+@click.option("--wall-s", default=110.0, show_default=True, help="For each search.")
+@click.option("--budget-s", default=440.0, show_default=True, help="For everything.")
 @click.option("--dry-run", is_flag=True, help="On this machine's processor, to see that it works; nothing is measured.")
 def kernels_(
     out: Path, honest: str, attacks: str, searched: tuple[str, ...], wall_s: float, budget_s: float, dry_run: bool

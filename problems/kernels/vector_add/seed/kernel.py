@@ -12,13 +12,14 @@ def add_kernel(x_pointer, y_pointer, out_pointer, length, BLOCK: tl.constexpr):
 
 
 # EVOLVE-BLOCK-START
-BLOCK = 128
-WARPS = 1
+BLOCK_LOG2 = 7
+WARPS_LOG2 = 0
 
 
 def add(x, y, out):
-    grid = (triton.cdiv(x.numel(), BLOCK),)
-    add_kernel[grid](x, y, out, x.numel(), BLOCK=BLOCK, num_warps=WARPS)
+    block = 2**BLOCK_LOG2
+    grid = (triton.cdiv(x.numel(), block),)
+    add_kernel[grid](x, y, out, x.numel(), BLOCK=block, num_warps=2**WARPS_LOG2)
 
 
 # EVOLVE-BLOCK-END
