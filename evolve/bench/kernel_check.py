@@ -245,7 +245,7 @@ def _search(plan: Plan, folder: Path, out: Path) -> list[Row]:
     """Search without a model; compare what it found with seed and baseline."""
     store = f"store.url=sqlite:///{out.resolve() / 'kernels.db'}"
     alone = ("executor.width=1", "executor.spares=0", f"budget.wall_s={plan.wall_s:g}")
-    walls = ("sandbox=process", "sandbox.pin=false", f"sandbox.namespaces={plan.namespaces}".lower())
+    walls = ("sandbox=process", "sandbox.pin=false", *(() if plan.namespaces else ("+sandbox.namespaces=false",)))
     small = _SMALLER if "lengths" in Problem.load(folder).params and gpus.visible_gpus() else ()
     problem = f"problem={configuration.quoted(str(folder))}"
     config = configuration.configure([problem, store, *alone, *walls, *small, *plan.overrides])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from evolve.evaluation import gpus
 FOLDER = Path(__file__).parents[1] / "fixtures" / "timed_kernel"
 
 
-def plan(attacks: str, *, wall_s: float = 4.0, budget_s: float = 600.0) -> kernel_check.Plan:
+def plan(attacks: str, *, wall_s: float = 30.0, budget_s: float = 600.0) -> kernel_check.Plan:
     problem = Problem.load(FOLDER)
-    return kernel_check.planned(problem, attacks, [FOLDER], wall_s=wall_s, budget_s=budget_s, dry_run=True)
+    made = kernel_check.planned(problem, attacks, [FOLDER], wall_s=wall_s, budget_s=budget_s, dry_run=True)
+    few = {**made.timed, "blocks": 3, "windows": 2, "calls": 3}
+    return replace(made, timed=few, overrides=(*made.overrides, "budget.evaluations=2", "noise=off"))
 
 
 @pytest.fixture
