@@ -2,7 +2,8 @@
 
 ``candidate_factory`` and ``judged`` are the two seams: put a sandbox behind either of them and
 every test that goes through a candidate runs in that sandbox. Programs that are built before they
-run are always judged in one: there is nothing of them to call in this process.
+run are always judged in one: there is nothing of them to call in this process. So are kernels: they share memory
+with their judge.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def judged(candidate_factory: CandidateFactory) -> Judged:
     def judge(job: Job) -> Verdict:
         if job.problem.language == "cpp" and shutil.which("g++") is None and not os.environ.get("CI"):
             pytest.skip("this machine has no C++ compiler; Debian's package is g++")
-        if job.problem.language != "python":
+        if job.problem.language != "python" or job.problem.folder.parent.name == "kernels":
             return asyncio.run(_in_processes(job))
         evaluate = load_judge(job.problem.folder.name).evaluate
         candidate = candidate_factory(job.problem, job.files)
