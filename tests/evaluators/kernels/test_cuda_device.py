@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 
 from evaluators.candidate import CandidateRefused, Finished
-from evaluators.kernels import Case, DType, Kernel, Language, Tensor, cuda_driver, nvml, shim
+from evaluators.kernels import Case, DType, Kernel, Language, Tensor, cuda_driver, nvml
+from evaluators.kernels import shim as untyped_shim
 from evaluators.kernels.cuda_device import CudaDevice
 from evaluators.kernels.device import DeviceUnavailable
 from evaluators.kernels.race import Plan, race
 from evaluators.kernels.report import scored
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler: Debian's package is gcc")
+shim: Any = untyped_shim  # shipped as text, and without types
 LENGTH = 300_000
 TWICE = """
 extern "C" int twice(void** t, const long long* sizes, void*) {
