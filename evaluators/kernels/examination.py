@@ -15,9 +15,10 @@ from evaluators.kernels.kernel import Bound
 from evaluators.kernels.pool import Question
 
 WHOLE_BYTES: Final = 4 << 20
-"""Tensors up to this size are compared whole after every call; of larger ones so many pieces, drawn after the call."""
+"""Tensors up to this size are compared whole after every call; of larger ones so many pieces, drawn after the call, and the ends."""
 PIECES: Final = 64
 PIECE_BYTES: Final = 16384
+_LARGEST_ELEMENT: Final = 8
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,10 @@ class Examination:
         if size <= WHOLE_BYTES:
             yield 0, size
             return
-        for start in self.rng.integers(0, size // PIECE_BYTES, PIECES):
-            yield int(start) * PIECE_BYTES, PIECE_BYTES
+        last = size - PIECE_BYTES
+        drawn = self.rng.integers(0, last, PIECES - 2) // _LARGEST_ELEMENT * _LARGEST_ELEMENT
+        for start in (0, last, *map(int, drawn)):
+            yield start, PIECE_BYTES
 
 
 def element_fault(found: Array, answer: Array, bound: Bound, dtype: DType) -> tuple[int, str] | None:
