@@ -15,7 +15,7 @@ from evaluators.kernels.kernel import Bound
 from evaluators.kernels.pool import Question
 
 WHOLE_BYTES: Final = 4 << 20
-"""Tensors up to this size are compared whole after every call; of larger ones both ends, and pieces drawn afterwards."""
+"""Tensors up to this size are compared whole after every call; of larger ones both ends and pieces drawn afterwards."""
 PIECES: Final = 64
 PIECE_BYTES: Final = 16384
 _LARGEST_ELEMENT: Final = 8
