@@ -15,6 +15,8 @@ _SYSTEM = (
 )  # fmt: skip
 HARMLESS_DEVICES = ("null", "zero", "full", "random", "urandom")
 _GPU_DEVICES = ("nvidia", "kfd", "dri", "dxg")
+# What drivers read of the machine. Not /sys/fs and /sys/kernel, of which a user may own parts.
+_GPU_KNOWLEDGE = ("/sys/devices", "/sys/bus", "/sys/class", "/sys/module")
 _OLD = "/.old"
 _SHARED_MEMORY_MB = 16
 _FILES_PER_MB = 64
@@ -29,6 +31,11 @@ def readable_paths(libraries: Iterable[str]) -> list[str]:
         if not inside and os.path.lexists(path):
             found.append(path)
     return found
+
+
+def gpu_knowledge() -> list[str]:
+    """Return what a program with a GPU may read beside ``readable_paths``."""
+    return [path for path in _GPU_KNOWLEDGE if os.path.isdir(path)]
 
 
 def gpus() -> list[str]:

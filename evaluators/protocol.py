@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
+
+FIRST_SHARED_FD: Final = 4
+"""Where a candidate's process finds the first open file that the judge shares with it; the others follow."""
+MOST_SHARED_FDS: Final = 4
 
 
 class Request(IntEnum):

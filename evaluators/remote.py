@@ -53,13 +53,13 @@ class Supervisor:
         self._core: Claim | None = None
         self.lost = ""
 
-    def spawn(self, cpu_s: int) -> socket.socket:
-        """Start a candidate process; return the socket to it at once."""
+    def spawn(self, cpu_s: int, shared: Sequence[int] = ()) -> socket.socket:
+        """Start a candidate process that inherits the open files ``shared``; return the socket to it at once."""
         if self._pin and self._core is None:
             self._move_to_own_core()
         ours, theirs = socket.socketpair()
         try:
-            socket.send_fds(self._control, [msgspec.msgpack.encode(Spawn(cpu_s))], [theirs.fileno()])
+            socket.send_fds(self._control, [msgspec.msgpack.encode(Spawn(cpu_s))], [theirs.fileno(), *shared])
         except OSError as error:
             ours.close()
             self.lost = str(error)
@@ -124,6 +124,7 @@ class RemoteCandidate:
         self._job, self._limits, self._supervisor, self._builds = job, limits, supervisor, builds
         self._turn = turn or _Turn(job.timeout_s, interim)
         self._built: dict[str, tuple[str, int, Any]] = {}
+        self._shared: tuple[int, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -146,6 +147,13 @@ class RemoteCandidate:
             raise ValueError(f"entry {entry!r} is not among the files of the other program: {sorted(files)}")
         job = msgspec.structs.replace(self._job, files=dict(files), entry=entry)
         return RemoteCandidate(job, self._limits, self._supervisor, self._turn.interim, self._builds, self._turn)
+
+    def share(self, descriptors: Sequence[int]) -> None:
+        """Let every later process of this program inherit open files, at numbers from FIRST_SHARED_FD in order.
+
+        Where the container does not share this kernel they do not arrive.
+        """
+        self._shared = tuple(descriptors)
 
     def call(self, function: str, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
         """See ``Candidate.call``."""
@@ -219,7 +227,8 @@ class RemoteCandidate:
     @contextmanager
     def _started(self, timeout_s: float | None) -> Iterator[_Process]:
         self._check_turn()
-        process = self._turn.process = _Process(self._supervisor, self._limits, self._turn.seconds_left, timeout_s)
+        line = _Line(self._supervisor, self._limits, self._shared)
+        process = self._turn.process = _Process(line, self._turn.seconds_left, timeout_s)
         try:
             yield process
         finally:
@@ -265,18 +274,31 @@ class RemoteSession:
             raise CandidateRefused(str(error)) from None
 
 
+@dataclass(frozen=True)
+class _Line:
+    """What it takes to start a process."""
+
+    supervisor: Supervisor
+    limits: Limits
+    shared: tuple[int, ...]
+
+    def spawn(self, seconds: float) -> socket.socket:
+        """Start one that lives for so long at most."""
+        return self.supervisor.spawn(_cpu_seconds(seconds, self.limits), self.shared)
+
+
 class _Process:
     """A candidate process from its start to its end."""
 
-    def __init__(self, supervisor: Supervisor, limits: Limits, seconds_left: float, timeout_s: float | None) -> None:
-        self._supervisor = supervisor
+    def __init__(self, line: _Line, seconds_left: float, timeout_s: float | None) -> None:
+        self._supervisor = line.supervisor
         self._seconds_left = seconds_left if timeout_s is None else min(seconds_left, timeout_s)
         self._failure: CandidateError | None = None
         self._ended: Ended | None = None
         self.seconds = 0.0
         self.call_seconds = 0.0
-        self._channel = supervisor.channel
-        self._channel.attach(supervisor.spawn(_cpu_seconds(seconds_left, limits)))
+        self._channel = line.supervisor.channel
+        self._channel.attach(line.spawn(seconds_left))
 
     def load(self, order: dict[str, Any]) -> Any:
         """Load the program and return the answer to the request that ``order`` carries."""

@@ -6,6 +6,7 @@ secret: not the judge, not the problem, not the host's environment. One candidat
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import resource
@@ -25,10 +26,12 @@ from evaluators.channel import Channel
 from evaluators.leftovers import Cleaner, kill_descendants
 from evaluators.linux import Capability, Kernel, Namespace, Unsupported
 from evaluators.messages import End, Ended, Pin, Ready, Setup, Spawn, Walls
+from evaluators.protocol import FIRST_SHARED_FD, MOST_SHARED_FDS
 
 CONNECTION_FD: Final = 3
 LOG_EXCERPT_BYTES: Final = 8192
 _OPEN_FILES = 128
+_PARKED_FD = 64  # above all that a supervisor has open
 _MESSAGE_BYTES = 1 << 16
 _END_SECONDS = 20.0
 _FORK_UNAWARE = {"numpy"}
@@ -78,6 +81,8 @@ class _Supervisor:
         self._channel = Channel()
         self._candidate: int | None = None
         readable = private_root.readable_paths(libraries)
+        if setup.limits.gpus:
+            readable += private_root.gpu_knowledge()
         if setup.walls is Walls.NAMESPACES:
             kernel.unshare(Namespace.MOUNTS | Namespace.NETWORK | Namespace.IPC | Namespace.HOSTNAME)
             socket.sethostname("sandbox")
@@ -138,12 +143,12 @@ class _Supervisor:
     def serve(self) -> NoReturn:
         """Answer the judge until its socket closes."""
         while True:
-            message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 1)
+            message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 1 + MOST_SHARED_FDS)
             if not message:
                 self._leave()
             request = self._requests.decode(message)
             if isinstance(request, Spawn):
-                self._spawn(request, descriptors[0])
+                self._spawn(request, descriptors)
             elif isinstance(request, Pin):
                 with suppress(OSError):  # a core that the container may not use
                     os.sched_setaffinity(0, {request.core})
@@ -155,25 +160,29 @@ class _Supervisor:
         self._kill()
         os._exit(0)
 
-    def _spawn(self, request: Spawn, connection: int) -> None:
+    def _spawn(self, request: Spawn, descriptors: Sequence[int]) -> None:
         pid = self._fork()
         if pid == 0:
             try:
-                self._become_candidate(request, connection)
+                self._become_candidate(request, *descriptors)
                 guest.serve(self._channel, CONNECTION_FD, self._scratch)
             finally:
                 os._exit(70)
         self._candidate = pid
-        os.close(connection)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
-    def _become_candidate(self, request: Spawn, connection: int) -> None:
-        """Give up everything but the socket, the log and the scratch folder."""
+    def _become_candidate(self, request: Spawn, connection: int, *shared: int) -> None:
+        """Give up everything but the socket, the log, the scratch folder and what the judge shares."""
         resource.setrlimit(resource.RLIMIT_CPU, (request.cpu_s, request.cpu_s + 1))
         for call, arguments in self._isolation:
             call(*arguments)
+        parked = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _PARKED_FD) for descriptor in shared]
         if connection != CONNECTION_FD:
             os.dup2(connection, CONNECTION_FD)
-        os.closerange(CONNECTION_FD + 1, _OPEN_FILES)
+        for place, descriptor in enumerate(parked, FIRST_SHARED_FD):
+            os.dup2(descriptor, place)
+        os.closerange(FIRST_SHARED_FD + len(shared), _OPEN_FILES)
 
     def _isolating_calls(self) -> tuple[_Call, ...]:
         """Return the calls that make a new process a candidate; the order matters.

@@ -201,7 +201,7 @@ def race(candidate: Candidate, baseline: Candidate, work: Work, schedule: Schedu
     """
     lanes = _Lanes(candidate, baseline, candidate.other({_EMPTY_ENTRY: _EMPTY_PROGRAM}, _EMPTY_ENTRY), work, schedule)
     inputs = _Inputs(work, rng)
-    rounds = [lanes.round(inputs, first, rng) for first in _turns(schedule.blocks, rng)]
+    rounds = [lanes.round(inputs, first, rng) for first in turns(schedule.blocks, rng)]
     return _result(rounds, schedule)
 
 
@@ -247,7 +247,7 @@ def _digest(arguments: Input) -> bytes:
     return digest.digest()
 
 
-def _turns(rounds: int, rng: np.random.Generator) -> Iterator[bool]:
+def turns(rounds: int, rng: np.random.Generator) -> Iterator[bool]:
     """Yield for each round whether the candidate goes first: ABBA or BAAB, by lot."""
     first = False
     for number in range(rounds):

@@ -13,10 +13,11 @@ from evolve.paths import bundled
 
 
 def problem_names() -> list[str]:
-    """Return the names of the bundled problems."""
-    return sorted(
-        p.parent.name for p in bundled("problems").glob("*/problem.yaml") if not p.parent.name.startswith("_")
-    )
+    """Return the names of the bundled problems; those of a family begin with its folder: ``kernels/softmax``."""
+    library = bundled("problems")
+    files = (*library.glob("*/problem.yaml"), *library.glob("*/*/problem.yaml"))
+    folders = [file.parent.relative_to(library) for file in files]
+    return sorted(folder.as_posix() for folder in folders if not folder.parts[0].startswith("_"))
 
 
 def load_problem(name: str, params: Mapping[str, object] | None = None) -> Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from inspect import signature
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 from hydra.utils import get_object
 
 from evolve.configuration import Config, configure, option
+from evolve.domain.problem import Problem, Stage
 from evolve.errors import ConfigurationError, SandboxUnavailable
-from evolve.evaluation import docker_engine
+from evolve.evaluation import docker_engine, gpus
 from evolve.problem_library import load_problem
 
 
@@ -32,6 +33,13 @@ def configure_here(overrides: Sequence[str], say: Callable[[str], None], config_
         raise ConfigurationError(f"{error} Without an engine: sandbox=process.")
     say(f"A container engine answers, but: {error} Using sandbox=process.")
     return configure(["sandbox=process", *overrides], config_dir)
+
+
+def refuse_without_gpu(config: Config, problem: Problem, stages: Iterable[Stage]) -> None:
+    """Raise ConfigurationError if a stage needs a GPU, programs are judged on this machine, and it has none."""
+    remote = "base_image" in config["sandbox"] and os.environ.get("DOCKER_HOST", "unix:").split(":")[0] != "unix"
+    if _makes_sandboxes(config) and config["executor"]["_target_"].endswith("LocalExecutor") and not remote:
+        gpus.refuse_without_gpu(problem, stages)
 
 
 def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:

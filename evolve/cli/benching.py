@@ -14,8 +14,19 @@ import click
 import numpy as np
 from rich.console import Console
 
-from evolve import wiring
-from evolve.bench import cluster_scaling, decisions, machinery, race, sandboxes, search_race, soak, store, tuner
+from evolve import problem_library, wiring
+from evolve.bench import (
+    cluster_scaling,
+    decisions,
+    kernel_check,
+    machinery,
+    race,
+    sandboxes,
+    search_race,
+    soak,
+    store,
+    tuner,
+)
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
@@ -24,6 +35,7 @@ from evolve.bench.race_statistics import Comparison, Row, Tally, Verdict, summar
 from evolve.cli.ablating import folder_of, report
 from evolve.cli.library_table import library_
 from evolve.cli.options import as_json, json_option, store_option
+from evolve.evaluation import gpus
 from evolve.terminal import table_of
 
 _SPREAD: dict[str, Callable[[list[float]], float]] = {"min": min, "median": statistics.median, "max": max}
@@ -205,6 +217,28 @@ def store_(programs: int, url: str | None, json_: bool) -> None:
                 click.echo(as_json(asdict(figure)))
             else:
                 click.echo(f"{figure.name:<55} {figure.value:>10.4g} {figure.unit:<12} {figure.goal}".rstrip())
+
+
+@bench.command("kernels")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where results go.")
+@click.option("--honest", default="kernels/vector_add", show_default=True, help="Problem whose times are compared.")
+@click.option("--attacks", default="gpu_exploits", show_default=True, help="Its folder of hostile programs.")
+@click.option("--search", "searched", multiple=True, help="Problems to search; two of ours unless given.")
+@click.option("--wall-s", default=110.0, show_default=True, help="For each search.")
+@click.option("--budget-s", default=440.0, show_default=True, help="For everything.")
+@click.option("--dry-run", is_flag=True, help="On this machine's processor, to see that it works; nothing is measured.")
+def kernels_(
+    out: Path, honest: str, attacks: str, searched: tuple[str, ...], wall_s: float, budget_s: float, dry_run: bool
+) -> None:
+    """On a machine with a GPU: the kernel harness's times, hostile kernels, keyless searches."""
+    problem = problem_library.load_problem(honest)
+    stages = [] if dry_run else [problem.stage(kernel_check.TIMING)]
+    gpus.refuse_without_gpu(problem, stages)
+    chosen = [problem_library.load_problem(name).folder for name in searched or kernel_check.SEARCHED]
+    plan = kernel_check.planned(problem, attacks, chosen, wall_s=wall_s, budget_s=budget_s, dry_run=dry_run)
+    report = kernel_check.check(plan, out, _to_stderr)
+    click.echo((out / kernel_check.PAGE).read_text("utf-8"))
+    sys.exit(0 if report.refused else 1)
 
 
 @bench.command("tuner")

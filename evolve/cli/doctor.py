@@ -19,7 +19,7 @@ from evolve.cli.options import as_json, json_option, store_option
 from evolve.cli.store_health import store_health
 from evolve.domain.problem import Problem
 from evolve.errors import EvolveError
-from evolve.evaluation import docker_engine
+from evolve.evaluation import docker_engine, gpus
 from evolve.evaluation.leftovers import find_leftovers
 
 _LOW_DISK_BYTES = 1 << 30
@@ -45,12 +45,13 @@ class Finding:
 @store_option
 @json_option
 def doctor(clean: bool, ray: str | None, store: str, json_: bool) -> None:
-    """Look at the interpreter, the store, the sandboxes and the models; exit code 1 if something fails."""
+    """Look at the interpreter, the store, the sandboxes, GPUs and the models; exit code 1 if something fails."""
     checks: tuple[Callable[[], list[Finding]], ...] = (
         _interpreter,
         lambda: _store(store),
         _disk,
         _sandboxes,
+        _gpus,
         _models,
         lambda: _ray(ray),
         lambda: _leftovers(clean),
@@ -122,6 +123,11 @@ def _sandbox(kind: str) -> list[Finding]:
 def _has_image(problem: Problem, base_image: str) -> bool:
     with closing(docker_engine.Engine()) as engine:
         return engine.has_image(problem, base_image)
+
+
+def _gpus() -> list[Finding]:
+    """Say which parts of judging GPU kernels work here; none of them is needed for anything else."""
+    return [Finding("gpu", "ok" if works else "note", says) for works, says in gpus.kernel_parts()]
 
 
 def _ray(address: str | None) -> list[Finding]:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -56,7 +56,9 @@ def eval_(
     loaded = problem_library.load_problem(problem, _params(params))
     chosen = loaded.stage(stage) if stage else loaded.stages[-1]
     contents = {str(path): complete_program(loaded, path) for path in programs}
-    executor = _executor(loaded, overrides)
+    config = _configured(loaded, overrides)
+    this_machine.refuse_without_gpu(config, loaded, [chosen])
+    executor = wiring.build_executor(config, loaded)
     judged = asyncio.run(_judge_all(loaded, executor, [(files, chosen) for files in contents.values()]))
     rows = [_row(loaded, name, evaluation) for name, evaluation in zip(contents, judged, strict=True)]
     _print_rows(rows, json_)
@@ -74,11 +76,13 @@ def eval_(
     type=click.IntRange(min=2),
     help="Times the seed is scored on each stage to measure noise; fewer if three are equal.",
 )
+@click.option("--stage", "stages", multiple=True, help="Check this stage alone, as where others need a GPU.")
 @param_option
 @set_option
 @json_option
 def check(
     problem: str,
+    stages: tuple[str, ...],
     redteam: bool,
     only: str | None,
     repeats: int,
@@ -96,9 +100,12 @@ def check(
     loaded = problem_library.load_problem(problem, _params(params))
     if only is not None and not redteam:
         raise ConfigurationError("--only chooses attacks: it needs --redteam.")
+    whole, loaded = loaded, _limited(loaded, stages)
     if redteam:
         sys.exit(_redteam(loaded, overrides, only or "*", json_))
     config = _configured(loaded, overrides)
+    sealed = (loaded.sealed,) if loaded.sealed else ()
+    this_machine.refuse_without_gpu(config, loaded, (*loaded.stages, *sealed))
     repeated = asyncio.run(repeat_seed(loaded, config, repeats))
     others = _check_work(loaded)
     executor = wiring.build_executor(config, loaded)
@@ -113,7 +120,7 @@ def check(
             as_json(
                 {
                     "problem": loaded.name,
-                    "judge_hash": loaded.judge_hash(),
+                    "judge_hash": whole.judge_hash(),
                     "isolation": str(loaded.isolation),
                     "programs": rows,
                     "noise": noise,
@@ -265,8 +272,14 @@ def _params(pairs: Sequence[str]) -> dict[str, object]:
     return params
 
 
-def _executor(problem: Problem, overrides: Sequence[str]) -> Executor:
-    return wiring.build_executor(_configured(problem, overrides), problem)
+def _limited(problem: Problem, stages: Sequence[str]) -> Problem:
+    """Return a problem of these stages alone, in its own order; of all if none is named. Raises ProblemError."""
+    if not stages:
+        return problem
+    named = {problem.stage(name).name for name in stages}
+    kept = tuple(stage for stage in problem.stages if stage.name in named) or tuple(map(problem.stage, stages))
+    sealed = problem.sealed if problem.sealed and problem.sealed.name in named else None
+    return replace(problem, stages=kept, sealed=sealed if sealed not in kept else None)
 
 
 def _configured(problem: Problem, overrides: Sequence[str]) -> configuration.Config:

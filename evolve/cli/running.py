@@ -79,6 +79,7 @@ def run(
         return
     config = this_machine.configure_here(overrides, say, config_dir)
     variants.check(config, config_dir)
+    _refuse_without_gpu(config, wiring.build_problem(config))
     if estimate:
         _print_estimate(config, json_)
     elif detach:
@@ -89,6 +90,11 @@ def run(
         detaching.say_how_to_attach(info.id, json_)
     else:
         _start(config, quiet, json_)
+
+
+def _refuse_without_gpu(config: configuration.Config, problem: Problem) -> None:
+    sealed = (problem.sealed,) if problem.sealed else ()
+    this_machine.refuse_without_gpu(config, problem, (*problem.stages, *sealed))
 
 
 @click.command()
@@ -105,6 +111,7 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
     config = configuration.for_resume({**settings_of(info), "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config, problem)
     _refuse_changed_judge(parts, info)
+    _refuse_without_gpu(config, parts.problem)
     if wiring.is_detached(config):
         sys.exit(_on_cluster(config, parts, info, quiet, json_))
     _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
@@ -126,6 +133,7 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
     problem = wiring.build_problem(config).as_judged_by(source.provenance.get("judge_hash"))
     parts = wiring.build(config, problem)
     _refuse_changed_judge(parts, source)
+    _refuse_without_gpu(config, parts.problem)
     info = wiring.new_run(config, parts)
     opened = parts.open_store()
     try:

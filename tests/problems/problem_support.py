@@ -2,7 +2,8 @@
 
 ``candidate_factory`` and ``judged`` are the two seams: put a sandbox behind either of them and
 every test that goes through a candidate runs in that sandbox. Programs that are built before they
-run are always judged in one: there is nothing of them to call in this process.
+run are always judged in one: there is nothing of them to call in this process. So are kernels: they share memory
+with their judge.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def judged(candidate_factory: CandidateFactory) -> Judged:
         compiler = {"c": "gcc", "cpp": "g++"}.get(job.problem.language)
         if compiler and shutil.which(compiler) is None and not os.environ.get("CI"):
             pytest.skip(f"this machine has no compiler for {job.problem.language}; Debian's package is {compiler}")
-        if job.problem.language != "python":
+        if job.problem.language != "python" or job.problem.folder.parent.name == "kernels":
             return asyncio.run(_in_processes(job))
         evaluate = load_judge(job.problem.folder.name).evaluate
         candidate = candidate_factory(job.problem, job.files)
