@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import mmap
 import os
+import sys
 
 import numpy as np
 
@@ -31,9 +32,22 @@ def prepare(order):
     on_gpu = order["memory"]["kind"] != "file"
     language = order["language"]
     if not on_gpu and language == "triton":
-        os.environ["TRITON_INTERPRET"] = "1"
+        _interpret_triton()
     function, tensors, _synchronize = _LANGUAGES[language](order, place, on_gpu)
     _calls[:] = [(function, tensors(slot)) for slot in order["slots"]]
+
+
+def _interpret_triton():
+    """Have Triton interpret kernels, its own library of reductions too if that was loaded before."""
+    os.environ["TRITON_INTERPRET"] = "1"
+    import triton.language.standard
+    from triton.runtime.interpreter import InterpretedFunction
+    from triton.runtime.jit import JITFunction
+
+    for module in [module for name, module in sys.modules.items() if name.startswith("triton.language")]:
+        for name, value in list(vars(module).items()):
+            if isinstance(value, JITFunction):
+                setattr(module, name, InterpretedFunction(value.fn))
 
 
 def run(numbers):

@@ -1,0 +1,66 @@
+"""Judge of fused cross entropy: see evaluators/kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluators import Candidate, Score
+from evaluators.kernels import Case, DType, Kernel, Tensor
+from evaluators.kernels import evaluate as judge
+
+SMALL = ((1, 1), (3, 10), (4, 1000), (2, 2049))
+LARGE = ((8192, 4096), (4096, 32000), (1024, 50257), (512, 128256))
+
+
+def cases(stage: str, params: Mapping[str, Any]) -> list[Case]:
+    """Return every shape in both types."""
+    shapes = SMALL if stage == "correct" else LARGE
+    return [_case(rows, classes, dtype) for rows, classes in shapes for dtype in (DType.F32, DType.BF16)]
+
+
+def _case(rows: int, classes: int, dtype: DType) -> Case:
+    logits, gradient = (Tensor(name, (rows, classes), dtype) for name in ("logits", "gradient"))
+    labels, losses = Tensor("labels", (rows,), DType.I32), Tensor("losses", (rows,), DType.F32)
+    return Case(
+        f"{rows}x{classes}_{dtype.value}",
+        inputs=(logits, labels),
+        outputs=(losses, gradient),
+        operations=classes,
+        flops=5 * logits.elements,
+        calls=6,
+    )
+
+
+def draw(case: Case, rng: np.random.Generator) -> Sequence[Any]:
+    """Return logits some of which are sure, and labels with the first and the last class among them."""
+    logits, labels = case.inputs
+    rows, classes = logits.shape
+    values = rng.standard_normal(logits.shape, dtype=np.float32) * rng.choice([1.0, 5.0], (rows, 1)).astype(np.float32)
+    values += rng.choice([0.0, 500.0], (rows, 1)).astype(np.float32)
+    chosen = rng.integers(0, classes, rows)
+    chosen[0], chosen[-1] = 0, classes - 1
+    return [values, chosen]
+
+
+def reference(case: Case, logits: Any, labels: Any) -> Sequence[Any]:
+    """Return losses and gradients."""
+    rows = np.arange(len(labels))
+    greatest = logits.max(axis=1, keepdims=True)
+    grown = np.exp(logits - greatest)
+    total = grown.sum(axis=1, keepdims=True)
+    losses = (np.log(total) + greatest)[:, 0] - logits[rows, labels]
+    gradient = grown / total
+    gradient[rows, labels] -= 1.0
+    return [losses, gradient]
+
+
+KERNEL = Kernel("cross_entropy", cases, draw, reference, baseline=Path(__file__).with_name("baseline.py"))
+
+
+def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
+    """Check or time the program."""
+    return judge(candidate, stage, params, KERNEL)
