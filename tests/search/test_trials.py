@@ -29,6 +29,7 @@ SETTINGS: dict[str, Any] = {
     "share": 0.5,
     "elites": True,
     "held": 16,
+    "breed": 0.9,
     "most": 24,
     "margin": 0.7,
     "worth": 1.5,
