@@ -302,7 +302,9 @@ class Trials:
         likely = [
             trial
             for trial in self._trials.values()
-            if not trial.surprising and _leads(trial.claim, leader) and trial.estimate.mean > leader.gains[0]
+            if not trial.surprising
+            and trial.scored.violation == leader.violation
+            and trial.estimate.mean > leader.gains[0]
         ]
         return max(likely, key=self._promise).scored if likely else None
 
