@@ -21,7 +21,7 @@ import numpy as np
 from evolve import configuration, wiring
 from evolve.bench.curves import Curve, Point, Scale, rising_area, steps
 from evolve.bench.model_server import ModelServer
-from evolve.bench.processes import tree_cpu_s
+from evolve.bench.processes import this_machine, tree_cpu_s
 from evolve.controller.run import start_run
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import SEALED, Problem
@@ -75,6 +75,7 @@ class CellResult:
         model_calls, prompt_tokens: as the model server counts them.
         judge_hash: of judge, data and parameters; only equal ones are comparable.
         commit: of the checkout that made it.
+        machine: what it was made on, where that is known.
     """
 
     cell: Cell
@@ -91,6 +92,7 @@ class CellResult:
     prompt_tokens: int
     judge_hash: str = ""
     commit: str = ""
+    machine: str = ""
 
     def as_line(self) -> str:
         """Return one line of JSON."""
@@ -274,6 +276,7 @@ async def _run(cell: Cell, folder: Path) -> CellResult:
         prompt_tokens=sum(entry.prompt_tokens for entry in server.log),
         judge_hash=parts.problem.judge_hash(),
         commit=str(info.provenance["commit"]),
+        machine=this_machine(),
     )
 
 

@@ -15,14 +15,26 @@ import numpy as np
 from rich.console import Console
 
 from evolve import wiring
-from evolve.bench import cluster_scaling, decisions, drift, machinery, race, sandboxes, search_race, soak, store, tuner
+from evolve.bench import (
+    cluster_scaling,
+    decisions,
+    drift,
+    machinery,
+    race,
+    sandboxes,
+    search_race,
+    soak,
+    store,
+    tuner,
+)
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
+from evolve.bench.proof import RESULTS, proof_page
 from evolve.bench.race_plot import svg
 from evolve.bench.race_statistics import Comparison, Row, Tally, Verdict, summarise, tally
 from evolve.cli.ablating import folder_of, report
-from evolve.cli.options import as_json, json_option, store_option
+from evolve.cli.options import as_json, json_option, say, store_option
 from evolve.terminal import table_of
 
 _SPREAD: dict[str, Callable[[list[float]], float]] = {"min": min, "median": statistics.median, "max": max}
@@ -310,6 +322,22 @@ def ablation_(study: str, store: str, out: Path | None, json_: bool) -> None:
         report(opened, study, out or folder_of(study), json_)
     finally:
         opened.close()
+
+
+@bench.command("report")
+@click.option(
+    "--results", default=RESULTS, show_default="those of evolve", type=click.Path(path_type=Path), help="Folder."
+)
+@click.option("--out", default="proof.html", show_default=True, type=click.Path(dir_okay=False, path_type=Path))
+def report_(results: Path, out: Path) -> None:
+    """Write what is claimed of the search and what was measured as one HTML file that works offline.
+
+    --results holds JSON lines: search.jsonl as evolve bench search makes it, and noise.jsonl, tuner.jsonl and
+    decisions.jsonl as these commands print them with --json.
+    """
+    page = proof_page(results)
+    out.write_text(page, encoding="utf-8")
+    say(f"Wrote {out} ({len(page) / 1024:.0f} KiB).")
 
 
 def _names(text: str) -> list[str]:
