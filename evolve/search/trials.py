@@ -57,7 +57,7 @@ class Trials:
         worth: the improvement that a trial is meant to find, in standard deviations of one score.
         false_share: share of the accepted improvements that may be none.
         surprise: a score that is ahead of the best by more than this many times any improvement before,
-            or beats the best known value, is audited before it counts; 0 for never.
+            or beats the best known value, by more than noise may give it, is audited before it counts; 0 for never.
         sealed: whether the problem has a sealed stage for audits.
         known: the best known gain of the first objective, or None.
         breed: chance to breed from the most promising program on trial rather than from what the search would
@@ -250,10 +250,10 @@ class Trials:
         leader = self._leader
         if not self._surprise or leader is None or not _leads(scored, leader) or not scored.gains:
             return False
-        if self._bar is not None and scored.gains[0] > self._bar + 1e-9 * abs(self._bar):
+        by_chance = _OUTLYING * self._noise.sd(0, leader.gains[0])
+        if self._bar is not None and scored.gains[0] - by_chance > self._bar + 1e-9 * abs(self._bar):
             return True
         ahead = scored.gains[0] - leader.gains[0]
-        by_chance = _OUTLYING * self._noise.sd(0, leader.gains[0])
         return self._improvements >= _IMPROVEMENTS and ahead > max(self._surprise * self._largest, by_chance)
 
     def _enter(self, scored: Scored) -> tuple[Placement, str]:

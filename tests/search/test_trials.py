@@ -224,7 +224,7 @@ def test_children_of_a_program_on_trial_may_prove_themselves_before_it() -> None
     assert best.parents == (10,)
 
 
-@pytest.mark.parametrize("wrong", [{"breed": 0.0}, {"surprise": 4.0, "known": 3.0}])
+@pytest.mark.parametrize("wrong", [{"breed": 0.0}, {"surprise": 4.0, "known": 1.0}])
 def test_nothing_on_trial_is_a_parent_where_that_is_off_or_its_score_is_too_good(wrong: dict[str, Any]) -> None:
     search = noisy_trials(**{"surprise": 0.0, **wrong})
     search.tell(scored(10, 8.0))
@@ -346,6 +346,14 @@ def test_what_beats_the_best_known_value_is_audited_once() -> None:
     search.tell(again(3, 2, 2.5))
     assert search.tell(scored(4, 2.4, parent=2))[0] is Placement.NOT_PLACED
     assert "too good" in search.tell(scored(5, 2.6, parent=2))[1]
+
+
+@pytest.mark.parametrize(("value", "too_good"), [(4.0, False), (9.0, True)])
+def test_where_scores_are_noisy_it_is_by_chance_that_some_beat_the_best_known_value(
+    value: float, too_good: bool
+) -> None:
+    search = noisy_trials(known=3.0)
+    assert ("too good" in search.tell(scored(10, value))[1]) == too_good
 
 
 # ── a pure fold ───────────────────────────────────────────────────────────────────────────────
