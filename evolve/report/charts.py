@@ -72,7 +72,6 @@ class Band:
     middle: Sequence[float]
     low: Sequence[float]
     high: Sequence[float]
-    dashes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ class Chart:
             areas.append(f'<polygon points="{self._joined(edge)}" fill="{band.colour}" fill-opacity="0.13"/>')
             lines.append(
                 f'<polyline points="{self._joined(list(zip(band.x, band.middle, strict=True)))}" fill="none" '
-                f'stroke="{band.colour}" stroke-width="2" stroke-dasharray="{band.dashes}"/>'
+                f'stroke="{band.colour}" stroke-width="2"/>'
             )
         return [*areas, *lines]
 

@@ -6,9 +6,9 @@ it would take are judged again until the difference of their means is evidence e
 Maron & Moore, Hoeffding races, 1994; Birattari et al., F-race, 2002). The score that made it a challenger
 is no evidence, being the highest of many (the winner's curse): fresh repeats alone decide.
 
-What is on trial may be bred from meanwhile, as a parent that is likely to be better costs nothing if it is not: only
-the title of the best and the places of others wait for proof. A chain of such children that each are a little
-better is soon so far ahead that few repeats prove its end.
+What is on trial may be bred from meanwhile: a parent that is no better costs a few attempts, a false record would
+stand. Only the title of the best and the places of others wait for proof. A chain of such children that each are
+a little better is soon so far ahead that few repeats prove its end.
 """
 
 from __future__ import annotations
