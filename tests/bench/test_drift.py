@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from evolve import problem_library
 from evolve.bench.drift import measured, run
 from evolve.bench.noisy_worlds import SEED, Settings, hill
 from evolve.bench.search_race import LANDSCAPES, located
+from evolve.cli.benching import bench
 from evolve.domain.evaluation import Outcome
 from evolve.domain.proposal import RESCORE, Choice
 from evolve.search.controls import Greedy
@@ -61,3 +64,13 @@ def test_rows_are_of_every_world_search_and_what_stands_before_it() -> None:
     assert [row.proposals for row in rows] == [20, 60] * 6
     assert {row.repeats > 0 for row in rows if row.noise != "off"} == {True}
     assert {row.repeats for row in rows if row.noise == "off"} == {0.0}
+
+
+def test_the_command_prints_a_line_for_each_row_and_refuses_numbers_that_are_none() -> None:
+    asked = ["noise", "--searches", "greedy", "--seeds", "1", "--proposals", "5,10"]
+    done = CliRunner().invoke(bench, [*asked, "--json"])
+    assert done.exit_code == 0
+    rows = [json.loads(line) for line in done.output.splitlines()]
+    assert [row["proposals"] for row in rows] == [5, 10] * 6
+    wrong = CliRunner().invoke(bench, ["noise", "--proposals", "ten"])
+    assert wrong.exit_code == 2 and "expected whole numbers" in wrong.output

@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from evolve.bench import claims
 from evolve.bench.claims import FIVE, decision_claims, noise_claims, race_claims, tuner_claims
 from evolve.bench.proof import RESULTS, proof_page
 from evolve.bench.search_race import Cell, CellResult
-from evolve.cli.benching import search_
+from evolve.cli.benching import bench, search_
 from evolve.errors import ConfigurationError
 
 _VOID = {"meta", "br"}
@@ -201,3 +202,10 @@ def test_the_recorded_results_make_a_page() -> None:
     assert len(page.words) > 1000
     for problem in claims.FIVE:
         assert f"{problem}, reader" in page.words
+
+
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
+    folder = written(tmp_path, race({"portfolio": 0.5, "greedy": 0.2}))
+    done = CliRunner().invoke(bench, ["report", "--results", str(folder), "--out", str(tmp_path / "proof.html")])
+    assert done.exit_code == 0
+    assert (tmp_path / "proof.html").read_text(encoding="utf-8") == proof_page(folder)
