@@ -20,7 +20,7 @@ from evolve import configuration, problem_library, wiring
 from evolve.bench.curves import Point, rising_area
 from evolve.bench.judge_server import Judged, JudgeServer
 from evolve.bench.model_server import ModelServer
-from evolve.bench.processes import die_with_parent, tree_cpu_s
+from evolve.bench.processes import die_with_parent, this_machine, tree_cpu_s
 from evolve.bench.search_race import Cell, CellResult, TrueScores, check, corner, located, on_scale, reference_gain
 from evolve.domain.problem import Problem
 from evolve.errors import EvolveError
@@ -71,6 +71,7 @@ async def _run(cell: Cell, python: Path, folder: Path) -> CellResult:
         model_calls=len(server.log),
         prompt_tokens=sum(entry.prompt_tokens for entry in server.log),
         judge_hash=problem.judge_hash(),
+        machine=this_machine(),
     )
 
 

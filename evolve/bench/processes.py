@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
 from pathlib import Path
 
@@ -70,3 +71,9 @@ def _stat(folder: Path) -> tuple[int, float] | None:
 def die_with_parent() -> None:
     """Have this process killed when the thread that started it ends; to be called right after its start."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def this_machine() -> str:
+    """Return what figures of this machine should be read with: cores, system, Python."""
+    system = f"{platform.machine()}, {platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}"

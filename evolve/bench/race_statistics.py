@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from evolve.bench.search_race import CellResult
 
 _RESAMPLES = 10_000
+_BAND_RESAMPLES = 1_000
+Floats = NDArray[np.float64]
 Measures = Mapping[int, float]
 """seed -> what was measured"""
 
@@ -81,11 +83,22 @@ def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
     """Return the mean of values and its percentile interval. Raises ValueError for no values."""
     if not values:
         raise ValueError("expected at least one value")
-    sample: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    sample: Floats = np.asarray(values, dtype=np.float64)
     picks = np.random.default_rng(seed).integers(len(sample), size=(_RESAMPLES, len(sample)))
     low, high = np.quantile(sample[picks].mean(axis=1), (0.025, 0.975))
     mean = float(sample.mean())
     return Interval(mean, min(float(low), mean), max(float(high), mean))  # rounding may put a constant's mean outside
+
+
+def band(curves: Floats, seed: int = 0) -> tuple[Floats, Floats, Floats]:
+    """Return the mean of curves and its interval at every point.
+
+    Args:
+        curves: one row for each run.
+    """
+    picks = np.random.default_rng(seed).integers(len(curves), size=(_BAND_RESAMPLES, len(curves)))
+    low, high = np.quantile(curves[picks].mean(axis=1), (0.025, 0.975), axis=0)
+    return curves.mean(axis=0), low, high
 
 
 def compare(control: str, search: Measures, other: Measures) -> Comparison | None:

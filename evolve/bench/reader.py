@@ -65,11 +65,12 @@ class Reading:
 def read_and_change(prompt: Prompt, rng: np.random.Generator) -> Reply:
     """Answer a prompt that shows a program."""
     reading = read(prompt, rng)
-    edit = _drawn(prompt, reading, rng)
+    edit = drawn_edit(prompt, reading, rng)
     return changed(prompt, edit.index, edit.line, f"Line {edit.index + 1} becomes: {edit.line.strip()}")
 
 
-def _drawn(prompt: Prompt, reading: Reading, rng: np.random.Generator) -> Edit:
+def drawn_edit(prompt: Prompt, reading: Reading, rng: np.random.Generator) -> Edit:
+    """Return a change of one line in view of what a prompt shows."""
     moves, copies = _moves(prompt, reading.others, rng), _copies(prompt, reading.others)
     for _ in range(_TRIES):
         luck = rng.random()

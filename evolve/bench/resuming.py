@@ -10,13 +10,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from evolve import configuration, wiring
+from evolve.bench.forwarding import Forwarding
 from evolve.controller.run import resume_run
 from evolve.domain.evaluation import Scored
 from evolve.domain.proposal import Choice, Placement
@@ -44,11 +45,11 @@ class Resumed:
     decision_ms: Sequence[float]
 
 
-class Timed:
+class Timed(Forwarding):
     """A search whose first ask, and everything after it, is timed."""
 
     def __init__(self, search: Search) -> None:
-        self._search = search
+        super().__init__(search)
         self.first_ask: tuple[float, float, int] | None = None  # seconds since the epoch, CPU seconds, bytes
         self.asks_ms: list[float] = []
         self.tells_ms: list[float] = []
@@ -70,26 +71,6 @@ class Timed:
         answer = self._search.tell(scored)
         self.tells_ms.append((time.perf_counter_ns() - began_ns) / 1e6)
         return answer
-
-    def rival(self, scored: Scored) -> Scored | None:
-        """Ask the search whom a program would displace."""
-        return self._search.rival(scored)
-
-    def correct(self, scored: Scored) -> None:
-        """Tell the search better known gains."""
-        self._search.correct(scored)
-
-    def best(self) -> Scored | None:
-        """Return the search's best."""
-        return self._search.best()
-
-    def front(self) -> Sequence[Scored]:
-        """Return the search's front."""
-        return self._search.front()
-
-    def status(self) -> Mapping[str, float]:
-        """Return the search's status."""
-        return self._search.status()
 
 
 def resumed(url: str, run: str, proposals: int, began_at: float) -> Resumed:

@@ -16,16 +16,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from evolve import configuration, wiring
 from evolve.bench.curves import Curve, Point, Scale, rising_area, steps
+from evolve.bench.forwarding import Forwarding
 from evolve.bench.model_server import ModelServer
-from evolve.bench.processes import tree_cpu_s
+from evolve.bench.processes import this_machine, tree_cpu_s
 from evolve.controller.run import start_run
 from evolve.domain.evaluation import Evaluation, Outcome, Scored
 from evolve.domain.problem import SEALED, Problem
-from evolve.domain.proposal import Choice, Placement
+from evolve.domain.proposal import Placement
 from evolve.errors import ConfigurationError, EvolveError
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Executor, Search
@@ -75,6 +74,7 @@ class CellResult:
         model_calls, prompt_tokens: as the model server counts them.
         judge_hash: of judge, data and parameters; only equal ones are comparable.
         commit: of the checkout that made it.
+        machine: what it was made on, where that is known.
     """
 
     cell: Cell
@@ -91,6 +91,7 @@ class CellResult:
     prompt_tokens: int
     judge_hash: str = ""
     commit: str = ""
+    machine: str = ""
 
     def as_line(self) -> str:
         """Return one line of JSON."""
@@ -155,7 +156,7 @@ class Told:
     gains: tuple[float, ...]
 
 
-class Watched:
+class Watched(Forwarding):
     """A search that notes, whenever it is told of an attempt, which program it holds to be best.
 
     Args:
@@ -164,13 +165,10 @@ class Watched:
     """
 
     def __init__(self, search: Search, last: int) -> None:
-        self._search, self._last = search, last
+        super().__init__(search)
+        self._last = last
         self.told: list[Told] = []
         self.cpu_s = 0.0
-
-    def ask(self, rng: np.random.Generator) -> Choice:
-        """Ask the search."""
-        return self._search.ask(rng)
 
     def tell(self, scored: Scored) -> tuple[Placement, str]:
         """Tell the search, and note what it made of it."""
@@ -180,26 +178,6 @@ class Watched:
         if len(self.told) == self._last + 1:
             self.cpu_s = tree_cpu_s(os.getpid())
         return answer
-
-    def rival(self, scored: Scored) -> Scored | None:
-        """Ask the search whom a program would displace."""
-        return self._search.rival(scored)
-
-    def correct(self, scored: Scored) -> None:
-        """Tell the search better known gains."""
-        self._search.correct(scored)
-
-    def best(self) -> Scored | None:
-        """Return the search's best."""
-        return self._search.best()
-
-    def front(self) -> Sequence[Scored]:
-        """Return the search's front."""
-        return self._search.front()
-
-    def status(self) -> Mapping[str, float]:
-        """Return the search's status."""
-        return self._search.status()
 
 
 Files = Mapping[str, str]
@@ -274,6 +252,7 @@ async def _run(cell: Cell, folder: Path) -> CellResult:
         prompt_tokens=sum(entry.prompt_tokens for entry in server.log),
         judge_hash=parts.problem.judge_hash(),
         commit=str(info.provenance["commit"]),
+        machine=this_machine(),
     )
 
 

@@ -18,6 +18,7 @@ from evolve import problem_library, wiring
 from evolve.bench import (
     cluster_scaling,
     decisions,
+    drift,
     kernel_check,
     machinery,
     race,
@@ -30,11 +31,12 @@ from evolve.bench import (
 from evolve.bench.holdings import Holdings
 from evolve.bench.problem_runs import run_seeds
 from evolve.bench.prompts import prompts
+from evolve.bench.proof import RESULTS, proof_page
 from evolve.bench.race_plot import svg
 from evolve.bench.race_statistics import Comparison, Row, Tally, Verdict, summarise, tally
 from evolve.cli.ablating import folder_of, report
 from evolve.cli.library_table import library_
-from evolve.cli.options import as_json, json_option, store_option
+from evolve.cli.options import as_json, json_option, say, store_option
 from evolve.evaluation import gpus
 from evolve.terminal import table_of
 
@@ -47,6 +49,10 @@ _WIDE = 160  # columns; a table of intervals is no use folded
 _RACE_LEGEND = (
     "area, final: means with 95 % intervals on the problem's scale (0 the seed, 1 the reference). Beside a control,\n"
     "by area: ++ better and the intervals are apart, + better, = not distinguishable, - worse, -- worse and apart."
+)
+_DRIFT_LEGEND = (
+    "short, overstated: of the program held to be best, beside its true value, in shares of the best there is.\n"
+    "accepted: programs of a run that became the best; false: those no better than the one before, of all accepted."
 )
 PARTS = ("reference", "keyless", "model", "startup", "utilisation", "prompts")
 
@@ -259,6 +265,26 @@ def tuner_(problem: str, tuned: int, edited: int, seeds: int, json_: bool) -> No
         Console().print(table_of([{name: _short(value) for name, value in row.items()} for row in rows], list(rows[0])))
 
 
+@bench.command("noise")
+@click.argument("overrides", nargs=-1)
+@click.option("--searches", default="greedy,portfolio", show_default=True, help="Of conf/search.")
+@click.option("--proposals", "marks", default="300,1000", show_default=True, help="After how many it is looked at.")
+@click.option("--seeds", default=20, show_default=True, type=click.IntRange(min=1), help="How many of each.")
+@click.option("--first-seed", default=1, show_default=True, type=click.IntRange(min=0), help="The others follow.")
+@json_option
+def noise_(overrides: tuple[str, ...], searches: str, marks: str, seeds: int, first_seed: int, json_: bool) -> None:
+    """How far searches get where scores are noisy, and how much of it is false; simulated. OVERRIDES are settings."""
+    numbers = range(first_seed, first_seed + seeds)
+    rows = []
+    for row in drift.measured(_names(searches), numbers, _counts_of(marks), overrides):
+        if json_:
+            click.echo(as_json(asdict(row)))
+        rows.append(_drift_row(row))
+    if not json_:
+        Console(width=_WIDE).print(table_of(rows, list(rows[0])))
+        click.echo(_DRIFT_LEGEND)
+
+
 @bench.command("search")
 @click.argument("overrides", nargs=-1)
 @click.option("--problems", default=",".join(search_race.PROBLEMS), show_default=True, help="Names or folders.")
@@ -326,8 +352,44 @@ def ablation_(study: str, store: str, out: Path | None, json_: bool) -> None:
         opened.close()
 
 
+@bench.command("report")
+@click.option(
+    "--results", default=RESULTS, show_default="those of evolve", type=click.Path(path_type=Path), help="Folder."
+)
+@click.option("--out", default="proof.html", show_default=True, type=click.Path(dir_okay=False, path_type=Path))
+def report_(results: Path, out: Path) -> None:
+    """Write what is claimed of the search and what was measured as one HTML file that works offline.
+
+    --results holds JSON lines: search.jsonl as evolve bench search makes it, and noise.jsonl, tuner.jsonl and
+    decisions.jsonl as these commands print them with --json.
+    """
+    page = proof_page(results)
+    out.write_text(page, encoding="utf-8")
+    say(f"Wrote {out} ({len(page) / 1024:.0f} KiB).")
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _counts_of(text: str) -> list[int]:
+    """Raises click.BadParameter."""
+    names = _names(text)
+    if not names or not all(name.isdigit() and int(name) for name in names):
+        raise click.BadParameter(f"expected whole numbers from 1 with commas between them, found {text!r}")
+    return [int(name) for name in names]
+
+
+def _drift_row(row: drift.Row) -> dict[str, object]:
+    return {
+        **{name: getattr(row, name) for name in ("world", "search", "noise", "proposals", "seeds")},
+        "short of the best": f"{row.short.mean:.1%} [{row.short.low:.1%}, {row.short.high:.1%}]",
+        f"within {drift.WITHIN:.0%}": f"{row.within:.0%}",
+        "overstated": f"{row.overstated:.1%}",
+        "accepted": f"{row.accepted:.1f}",
+        "false": f"{row.false_share:.1%}",
+        "repeats": f"{row.repeats:.0%}",
+    }
 
 
 def _print_race(rows: list[Row], controls: list[str]) -> None:

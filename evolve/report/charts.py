@@ -59,6 +59,22 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """A line with an interval around it: four sequences of equal length.
+
+    Args:
+        label: what it is; drawn nowhere, for the legend beside the chart.
+    """
+
+    label: str
+    colour: str
+    x: Sequence[float]
+    middle: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """Dots, a line of steps through some of them, and levels.
 
@@ -67,6 +83,7 @@ class Chart:
         dots: drawn faintly.
         path: joined as a staircase, or with ``stairs=False`` only marked.
         levels: horizontal lines with names.
+        bands: lines with intervals, below everything else.
     """
 
     title: str
@@ -76,10 +93,11 @@ class Chart:
     path: Sequence[Point] = ()
     stairs: bool = True
     levels: Sequence[Line] = field(default_factory=tuple)
+    bands: Sequence[Band] = ()
 
     def svg(self) -> str:
         """Return the picture."""
-        parts = [*self._grid(), *self._dots(), *self._levels(), *self._path()]
+        parts = [*self._grid(), *self._bands(), *self._dots(), *self._levels(), *self._path()]
         return (
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}">{"".join(parts)}</svg>'
         )
@@ -109,6 +127,20 @@ class Chart:
         inside = [p for p in self.dots if self.y.low <= p[1] <= self.y.high and self.x.low <= p[0] <= self.x.high]
         return [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2"/>' for x, y in map(self._at, inside)]
 
+    def _bands(self) -> list[str]:
+        areas, lines = [], []
+        for band in self.bands:
+            edge = [*zip(band.x, band.high, strict=True), *reversed(list(zip(band.x, band.low, strict=True)))]
+            areas.append(f'<polygon points="{self._joined(edge)}" fill="{band.colour}" fill-opacity="0.13"/>')
+            lines.append(
+                f'<polyline points="{self._joined(list(zip(band.x, band.middle, strict=True)))}" fill="none" '
+                f'stroke="{band.colour}" stroke-width="2"/>'
+            )
+        return [*areas, *lines]
+
+    def _joined(self, points: Sequence[Point]) -> str:
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in map(self._at, points))
+
     def _levels(self) -> list[str]:
         parts = []
         for level in self.levels:
@@ -130,5 +162,4 @@ class Chart:
         for point in self.path[1:]:
             corners += [(point[0], corners[-1][1]), point]
         corners.append((self.x.high, corners[-1][1]))
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(self._at, corners))
-        return [f'<polyline points="{line}" fill="none" stroke="{BLUE}" stroke-width="2"/>', *marks]
+        return [f'<polyline points="{self._joined(corners)}" fill="none" stroke="{BLUE}" stroke-width="2"/>', *marks]

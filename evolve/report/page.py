@@ -20,7 +20,8 @@ from evolve.domain.problem import Problem
 from evolve.domain.program import SEED_STEP
 from evolve.interfaces import RunInfo, Store
 from evolve.report.caveats import caveats
-from evolve.report.charts import BLUE, GREEN, VERMILION, Axis, Chart, Line
+from evolve.report.charts import GREEN, VERMILION, Axis, Chart, Line
+from evolve.report.rendering import rendered
 from evolve.search.pareto import hypervolume
 
 _SHOWN_STEPS = 24
@@ -46,7 +47,8 @@ def report(store: Store, info: RunInfo, problem: Problem) -> str:
     sealed = _last_event(store, info.id, "sealed")
     ancestors = lineage(store, info.id, problem, best.step)
     seed_files = store.program(info.id, SEED_STEP).files
-    return _render(
+    return rendered(
+        Path(__file__).with_name("page.html.j2"),
         info=info,
         problem=problem,
         version=__version__,
@@ -195,16 +197,3 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _render(**values: object) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # texts come from programs and models
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(values, blue=BLUE)

@@ -25,6 +25,7 @@ stagnation     Ladder, NowAndThen: what attempts do otherwise when records cease
 standing       Standing: best, front and counts; every search has one
 lots           numbers that look random where nothing may be drawn
 trials         Trials, before every search: scores that would decide something are measured again first
+trial          Trial, Weighing: a program on hold, what it may be worth, when its repeats are evidence enough
 noise          Noise: the spread of repeats; the evidence that a difference is one
 levels         Levels: how sure each of many decisions has to be
 controls       Greedy, BestOfN, RandomWalk: what every other search has to beat

@@ -5,6 +5,10 @@ differ, a program whose score would take a place is held on trial: it and the pr
 it would take are judged again until the difference of their means is evidence enough (a race:
 Maron & Moore, Hoeffding races, 1994; Birattari et al., F-race, 2002). The score that made it a challenger
 is no evidence, being the highest of many (the winner's curse): fresh repeats alone decide.
+
+What is on trial may be bred from meanwhile: a parent that is no better costs a few attempts, a false record would
+stand. Only the title of the best and the places of others wait for proof. A chain of such children that each are
+a little better is soon so far ahead that few repeats prove its end.
 """
 
 from __future__ import annotations
@@ -12,8 +16,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,51 +27,15 @@ from evolve.domain.proposal import AUDIT, RESCORE, Choice, Placement
 from evolve.errors import ConfigurationError
 from evolve.interfaces import Search
 from evolve.search.levels import Levels
-from evolve.search.noise import Measured, Noise, log_doubt, log_evidence
+from evolve.search.noise import Measured, Noise
+from evolve.search.trial import CALIBRATION, LOOKS, Estimate, Trial, Verdict, Weighing
 
 ON_TRIAL, REFUTED, QUARANTINED = "on trial", "refuted", "quarantined"
 _REMEMBERED = 1024
-_CALIBRATION = 4
-"""Repeats of the seed once scores turn out to be noisy: what the first trials go by."""
 _IMPROVEMENTS = 5
 """Improvements before one of them can stand out."""
 _OUTLYING = 5.0
 """Standard deviations below which a score is no surprise."""
-_GIVEN_UP = math.log(0.2)
-"""A trial misses one improvement in five of the size that it is meant to find."""
-_LOOKS = 3
-"""Repeats of challenger and incumbent together, failed ones included, for each that a challenger may have."""
-
-
-class _Verdict(Enum):
-    OPEN = auto()
-    BETTER = auto()
-    NO_BETTER = auto()
-    CHEATED = auto()
-
-
-@dataclass(slots=True)
-class _Trial:
-    """A program on hold. ``claim`` has the gains by which it is still a challenger."""
-
-    scored: Scored
-    claim: Scored
-    threshold: float  # log of the evidence that it takes
-    surprising: bool
-    measured: Measured = field(default_factory=Measured)
-    limit: float = math.inf  # what its first gain may be taken for, having been found no better than others
-    looks: int = 0
-    failed: bool = False
-
-    def believed(self) -> Scored:
-        """Return the program with the gains that its repeats allow, its first score while there are none."""
-        gains = self.measured.mean or self.scored.gains
-        return replace(self.scored, gains=(min(gains[0], self.limit), *gains[1:]))
-
-    def yield_to(self, opponent: Scored) -> None:
-        """Go on as a challenger of others only, being no better than this one in the first objective."""
-        self.limit = math.nextafter(opponent.gains[0], -math.inf)
-        self.claim = self.believed()
 
 
 class Trials:
@@ -90,9 +57,12 @@ class Trials:
         worth: the improvement that a trial is meant to find, in standard deviations of one score.
         false_share: share of the accepted improvements that may be none.
         surprise: a score that is ahead of the best by more than this many times any improvement before,
-            or beats the best known value, is audited before it counts; 0 for never.
+            or beats the best known value, by more than noise may give it, is audited before it counts; 0 for never.
         sealed: whether the problem has a sealed stage for audits.
         known: the best known gain of the first objective, or None.
+        breed: chance to breed from the most promising program on trial rather than from what the search would
+            choose, while one is likely to be better than the best; with one objective alone. 0 for never, as
+            runs of versions without it have it.
     """
 
     def __init__(
@@ -111,26 +81,30 @@ class Trials:
         surprise: float,
         sealed: bool = False,
         known: float | None = None,
+        breed: float = 0.0,
     ) -> None:
         at_least(0, "noise", first_repeats=first_repeats, watch_share=watch_share, share=share, surprise=surprise)
         at_least(0, "noise", margin=margin)
         at_least(1, "noise", held=held, most=most)
         above_zero("noise", worth=worth, false_share=false_share)
+        if not 0 <= breed <= 1:
+            raise ConfigurationError(f"noise.breed is a chance, expected 0 to 1, found {breed}.")
         if share >= 1 or watch_share >= 1 or false_share >= 1:
             raise ConfigurationError("noise.share, noise.watch_share and noise.false_share must be below 1.")
         self._search = search
         self._first_repeats, self._watch_share, self._share = first_repeats, watch_share, share
         self._elites = elites
-        self._held, self._most, self._surprise = held, most, surprise
+        self._held, self._breed, self._surprise = held, breed, surprise
         self._margin, self._worth = margin, worth
         self._sealed, self._bar = sealed, known
         self._levels = Levels(false_share)
         self._noise = Noise()
+        self._weighing = Weighing(self._noise, worth=worth, most=most)
         self._noisy = False
         self._seed: Scored | None = None
         self._leader: Scored | None = None
         self._watched = -1  # step of the last leader that was judged again, while nothing differed
-        self._trials: dict[int, _Trial] = {}
+        self._trials: dict[int, Trial] = {}
         self._measured: OrderedDict[int, Measured] = OrderedDict()  # of programs in places
         self._audits: OrderedDict[int, tuple[float, ...]] = OrderedDict()  # gains on the sealed stage
         self._quarantined: set[int] = set()
@@ -150,6 +124,9 @@ class Trials:
         if self._wanted and rng.random() * (1 + len(self._wanted)) >= 1:
             step, wish = self._wanted[min(int(rng.exponential()), len(self._wanted) - 1)]
             return Choice(parent=step, inspirations=(), island=0, wants=wish)
+        promising = self._most_promising() if self._noisy and self._breed else None
+        if promising is not None and rng.random() < self._breed:
+            return Choice(parent=promising.step, inspirations=(), island=promising.island)
         return self._search.ask(rng)
 
     def tell(self, scored: Scored) -> tuple[Placement, str]:
@@ -177,7 +154,7 @@ class Trials:
             return self._enter(scored)
         if surprising or self._is_worth_a_trial(scored, opponent):
             return self._hold(scored, surprising)
-        return self._release(_Trial(scored, scored, 0.0, False))
+        return self._release(self._trial_of(scored))
 
     def rival(self, scored: Scored) -> Scored | None:
         """Return what the search answers."""
@@ -226,13 +203,13 @@ class Trials:
             return audits
         if not self._noisy:
             return self._wants_to_know(self._seed, self._leader)
-        if self._noise.freedom < _CALIBRATION and self._repeats < _LOOKS * _CALIBRATION:
+        if self._noise.freedom < CALIBRATION and self._repeats < LOOKS * CALIBRATION:
             return [(self._seed.step, RESCORE)]
         promising = sorted(self._trials.values(), key=self._promise, reverse=True)
         wanted = [want for trial in promising if self._may_repeat(trial) for want in self._wants_of(trial)]
         return list(dict.fromkeys(wanted))
 
-    def _may_repeat(self, trial: _Trial) -> bool:
+    def _may_repeat(self, trial: Trial) -> bool:
         """Whether the share of repeats is not used up; half of it is kept for those who would be the best."""
         leader = self._leader
         share = self._share if leader is not None and _leads(trial.claim, leader) else self._share / 2
@@ -245,11 +222,11 @@ class Trials:
         due = self._repeats < self._first_repeats + self._watch_share * self._judged
         return [(leader.step, RESCORE)] if unseen and due and self._watch_share else []
 
-    def _wants_of(self, trial: _Trial) -> list[tuple[int, str]]:
+    def _wants_of(self, trial: Trial) -> list[tuple[int, str]]:
         opponent = self._opponent(trial.claim)
         if opponent is None:
             return []
-        if self._verdict(trial, opponent) is _Verdict.BETTER:  # only an audit can be missing
+        if self._verdict(trial, opponent) is Verdict.BETTER:  # only an audit can be missing
             return [(step, AUDIT) for step in (trial.scored.step, opponent.step) if step not in self._audits]
         theirs = self._measured.get(opponent.step, Measured())
         behind = self._noisy and theirs.count < trial.measured.count
@@ -273,10 +250,10 @@ class Trials:
         leader = self._leader
         if not self._surprise or leader is None or not _leads(scored, leader) or not scored.gains:
             return False
-        if self._bar is not None and scored.gains[0] > self._bar + 1e-9 * abs(self._bar):
+        by_chance = _OUTLYING * self._noise.sd(0, leader.gains[0])
+        if self._bar is not None and scored.gains[0] - by_chance > self._bar + 1e-9 * abs(self._bar):
             return True
         ahead = scored.gains[0] - leader.gains[0]
-        by_chance = _OUTLYING * self._noise.sd(0, leader.gains[0])
         return self._improvements >= _IMPROVEMENTS and ahead > max(self._surprise * self._largest, by_chance)
 
     def _enter(self, scored: Scored) -> tuple[Placement, str]:
@@ -294,7 +271,7 @@ class Trials:
 
     def _hold(self, scored: Scored, surprising: bool) -> tuple[Placement, str]:
         threshold = -math.log(self._levels.spend()) if self._noisy or surprising else 0.0
-        self._trials[scored.step] = _Trial(scored, scored, threshold, surprising)
+        self._trials[scored.step] = self._trial_of(scored, threshold, surprising)
         said = []
         if len(self._trials) > self._held:
             said.append(self._release(min(self._trials.values(), key=self._promise)))
@@ -302,8 +279,43 @@ class Trials:
         words = [f"{ON_TRIAL}: its score is too good to believe" if surprising else ON_TRIAL]
         return max(placements, default=Placement.NOT_PLACED), "; ".join([*words, *(word for _, word in said)])
 
-    def _promise(self, trial: _Trial) -> tuple[bool, float]:
-        return trial.surprising, (trial.measured.mean or trial.claim.gains)[0]
+    def _trial_of(self, scored: Scored, threshold: float = 0.0, surprising: bool = False) -> Trial:
+        parent = self._trials.get(scored.parents[0]) if scored.parents else None
+        spread = self._worth * self._score_sd()
+        born = (parent.estimate if parent is not None else self._leaders_estimate()).of_child(spread)
+        estimate = born.after(scored.gains[0], self._score_sd() ** 2)
+        return Trial(scored, scored, estimate, threshold, surprising)
+
+    def _promise(self, trial: Trial) -> tuple[bool, float]:
+        return trial.surprising, trial.estimate.mean
+
+    # ── breeding before the verdict ───────────────────────────────────────────────────────────
+    def _most_promising(self) -> Scored | None:
+        """Return the program on trial that is likely to be the best, if any is likelier than the best so far.
+
+        Scores that are too good to believe do not count, and with several objectives there is none: a step
+        ahead in the first of them is no promise for the others.
+        """
+        leader = self._leader
+        if leader is None or len(leader.gains) != 1:
+            return None
+        likely = [
+            trial
+            for trial in self._trials.values()
+            if not trial.surprising
+            and trial.scored.violation == leader.violation
+            and trial.estimate.mean > leader.gains[0]
+        ]
+        return max(likely, key=self._promise).scored if likely else None
+
+    def _leaders_estimate(self) -> Estimate:
+        assert self._leader is not None
+        count = self._measured.get(self._leader.step, Measured()).count
+        return Estimate(self._leader.gains[0], self._score_sd() ** 2 / max(1, count))
+
+    def _score_sd(self) -> float:
+        """Return the standard deviation of one score of a program about as good as the best."""
+        return self._noise.sd(0, self._leader.gains[0]) if self._leader is not None else 0.0
 
     # ── repeats ───────────────────────────────────────────────────────────────────────────────
     def _hear(self, scored: Scored, step: int) -> tuple[Placement, str]:
@@ -321,7 +333,7 @@ class Trials:
             trial.failed = True
         return self._settle()
 
-    def _is_against(self, trial: _Trial, step: int) -> bool:
+    def _is_against(self, trial: Trial, step: int) -> bool:
         opponent = self._opponent(trial.claim)
         return opponent is not None and opponent.step == step
 
@@ -331,7 +343,7 @@ class Trials:
             if len(self._audits) > _REMEMBERED:
                 self._audits.popitem(last=False)
 
-    def _note(self, gains: tuple[float, ...], step: int, trial: _Trial | None) -> None:
+    def _note(self, gains: tuple[float, ...], step: int, trial: Trial | None) -> None:
         known = trial.measured if trial is not None else self._measured.setdefault(step, Measured())
         self._watched = step
         before = self._told_gains(step, trial)
@@ -339,14 +351,16 @@ class Trials:
             self._noise.note(known, gains)
         self._noisy = self._noisy or (self._share > 0 and before is not None and gains != before)
         known.add(gains)
-        if trial is None:
+        if trial is not None:
+            trial.estimate = trial.estimate.after(gains[0], self._score_sd() ** 2)
+        else:
             self._measured.move_to_end(step)
             if len(self._measured) > _REMEMBERED:
                 self._measured.popitem(last=False)
             if self._noisy:
                 self._correct(step, known.mean)
 
-    def _told_gains(self, step: int, trial: _Trial | None) -> tuple[float, ...] | None:
+    def _told_gains(self, step: int, trial: Trial | None) -> tuple[float, ...] | None:
         if trial is not None:
             return trial.scored.gains
         for known in (self._leader, self._seed):
@@ -376,69 +390,43 @@ class Trials:
         placement = max((placement for placement, _ in decided), default=Placement.NOT_PLACED)
         return placement, "; ".join(words for _, words in decided)
 
-    def _advance(self, trial: _Trial) -> tuple[Placement, str] | None:
+    def _advance(self, trial: Trial) -> tuple[Placement, str] | None:
         """Return what a trial ended with, or None while it is open."""
         while True:
             opponent = self._opponent(trial.claim)
             if opponent is None:
                 return self._release(trial)
             verdict = self._verdict(trial, opponent)
-            if verdict is _Verdict.BETTER and self._is_unaudited(trial, opponent):
+            if verdict is Verdict.BETTER and self._is_unaudited(trial, opponent):
                 return None
-            if verdict is _Verdict.BETTER and trial.surprising and self._is_contradicted(trial, opponent):
+            if verdict is Verdict.BETTER and trial.surprising and self._is_contradicted(trial, opponent):
                 return self._quarantine(trial, "no better than the best on the sealed stage")
-            if verdict is _Verdict.CHEATED:
+            if verdict is Verdict.CHEATED:
                 return self._quarantine(trial, "its score did not come again")
-            if verdict is _Verdict.OPEN:
+            if verdict is Verdict.OPEN:
                 return None
-            if verdict is _Verdict.NO_BETTER:
+            if verdict is Verdict.NO_BETTER:
                 trial.yield_to(opponent)
             elif self._is_best_to_be(trial, opponent):
                 trial.claim = trial.believed()
             else:
                 return self._accept(trial)
 
-    def _is_best_to_be(self, trial: _Trial, opponent: Scored) -> bool:
+    def _is_best_to_be(self, trial: Trial, opponent: Scored) -> bool:
         """Whether a program that beat another one would now pass for the best without having beaten the best."""
         leader = self._leader
         return leader is not None and opponent.step != leader.step and _leads(trial.believed(), leader)
 
-    def _verdict(self, trial: _Trial, opponent: Scored) -> _Verdict:
-        if trial.failed:
-            return _Verdict.CHEATED if trial.surprising else _Verdict.NO_BETTER
-        ours, theirs = trial.measured, self._measured.get(opponent.step, Measured())
-        if ours.count and not self._noisy:
-            return _Verdict.BETTER  # the repeat agreed
-        if ours.count and theirs.count and self._noise.freedom >= _CALIBRATION:
-            evidence, doubt, behind = self._compared(ours, theirs)
-            if evidence >= trial.threshold:
-                return _Verdict.BETTER
-            if doubt <= _GIVEN_UP:
-                return _Verdict.CHEATED if trial.surprising and behind else _Verdict.NO_BETTER
-        return _Verdict.NO_BETTER if self._is_exhausted(trial) else _Verdict.OPEN
+    def _verdict(self, trial: Trial, opponent: Scored) -> Verdict:
+        if trial.measured.count and not trial.failed and not self._noisy:
+            return Verdict.BETTER  # the repeat agreed
+        return self._weighing.verdict(trial, self._measured.get(opponent.step, Measured()))
 
-    def _is_exhausted(self, trial: _Trial) -> bool:
-        return trial.measured.count >= self._most or trial.looks >= _LOOKS * self._most
-
-    def _compared(self, ours: Measured, theirs: Measured) -> tuple[float, float, bool]:
-        """Return the log evidence that we are better, that of being better by what is worth it, and whether
-        we are behind; in the first objective that is noisy or differs."""
-        for index, (mine, other) in enumerate(zip(ours.mean, theirs.mean, strict=True)):
-            mine_sd, other_sd = self._noise.cautious_sd(index, mine), self._noise.cautious_sd(index, other)
-            variance = mine_sd**2 / ours.count + other_sd**2 / theirs.count
-            if variance:
-                scale = self._worth * max(mine_sd, other_sd)
-                ahead = mine - other
-                return log_evidence(ahead, variance, scale), log_doubt(ahead, variance, scale), ahead <= 0
-            if mine != other:
-                return (math.inf, math.inf, False) if mine > other else (-math.inf, -math.inf, True)
-        return -math.inf, -math.inf, True
-
-    def _is_unaudited(self, trial: _Trial, opponent: Scored) -> bool:
+    def _is_unaudited(self, trial: Trial, opponent: Scored) -> bool:
         missing = not {trial.scored.step, opponent.step} <= self._audits.keys()
-        return trial.surprising and self._sealed and missing and not self._is_exhausted(trial)
+        return trial.surprising and self._sealed and missing and not self._weighing.is_exhausted(trial)
 
-    def _is_contradicted(self, trial: _Trial, opponent: Scored) -> bool:
+    def _is_contradicted(self, trial: Trial, opponent: Scored) -> bool:
         if not self._sealed:
             return False
         ours, theirs = self._audits.get(trial.scored.step, ()), self._audits.get(opponent.step, ())
@@ -447,7 +435,7 @@ class Trials:
         ahead = ours[0] - theirs[0]
         return ahead <= 2 * math.sqrt(2) * self._noise.sd(0, theirs[0])
 
-    def _accept(self, trial: _Trial) -> tuple[Placement, str]:
+    def _accept(self, trial: Trial) -> tuple[Placement, str]:
         step = trial.scored.step
         del self._trials[step]
         self._accepted += self._noisy
@@ -459,7 +447,7 @@ class Trials:
         placement, cell = self._enter(believed)
         return placement, f"{cell} ({step})" if cell else f"{step} accepted without a place"
 
-    def _release(self, trial: _Trial) -> tuple[Placement, str]:
+    def _release(self, trial: Trial) -> tuple[Placement, str]:
         """End a trial without an improvement; the program may still fill an empty place."""
         step = trial.scored.step
         self._refuted += self._trials.pop(step, None) is not None
@@ -473,7 +461,7 @@ class Trials:
         placement, cell = self._search.tell(trial.claim)
         return placement, f"{cell} ({step} {REFUTED})" if cell else f"{step} {REFUTED}"
 
-    def _quarantine(self, trial: _Trial, why: str) -> tuple[Placement, str]:
+    def _quarantine(self, trial: Trial, why: str) -> tuple[Placement, str]:
         step = trial.scored.step
         del self._trials[step]
         self._quarantined.add(step)

@@ -3,13 +3,14 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolve.bench.race import recorded
 from evolve.bench.race_plot import svg
-from evolve.bench.race_statistics import Interval, Verdict, bootstrap, compare, summarise, tally, verdict_on
+from evolve.bench.race_statistics import Interval, Verdict, band, bootstrap, compare, summarise, tally, verdict_on
 from evolve.bench.search_race import Cell, CellResult
 
 VALUES = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
@@ -125,3 +126,10 @@ def test_the_picture_has_a_panel_for_each_problem_and_a_line_for_each_search() -
     assert all(0 <= x <= width and 0 <= y <= height for x, y in points)
     first = [tuple(map(float, point.split(","))) for point in lines[0].attrib["points"].split()]
     assert first[0][1] > first[-1][1]  # better is higher up
+
+
+def test_a_band_holds_the_mean_of_the_curves_and_narrows_where_they_agree() -> None:
+    middle, low, high = band(np.array([[1.0, 5.0], [1.0, 6.0], [1.0, 7.0]]))
+    assert middle.tolist() == [1.0, 6.0]
+    assert low[0] == high[0] == 1.0
+    assert 5.0 <= low[1] < 6.0 < high[1] <= 7.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.report.charts import Axis, Chart, Line
+from evolve.report.charts import Axis, Band, Chart, Line
 
 _numbers = st.floats(-1e9, 1e9, allow_nan=False)
 
@@ -52,3 +52,13 @@ def test_a_chart_is_well_formed_whatever_its_labels_say() -> None:
     assert len([e for e in drawn.iter("circle") if e.get("class") == "dot"]) == 1
     (stairs,) = drawn.iter("polyline")
     assert len(str(stairs.get("points")).split()) == 4  # start, corner, rise, end of the axis
+
+
+def test_a_band_is_an_area_with_a_line_inside_the_frame() -> None:
+    band = Band("ours", "#0072b2", x=[0.0, 10.0], middle=[1.0, 2.0], low=[0.5, 1.5], high=[1.5, 2.5])
+    picture = ElementTree.fromstring(Chart("t", Axis("x", 0.0, 10.0), Axis("y", 0.0, 3.0), bands=[band]).svg())
+    (area,), (line,) = picture.findall("polygon"), picture.findall("polyline")
+    corners = [tuple(map(float, point.split(","))) for point in area.attrib["points"].split()]
+    assert len(corners) == 4
+    middle = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
+    assert corners[0][1] < middle[0][1] < corners[-1][1]  # down the page is up

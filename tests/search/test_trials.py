@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evolve.bench.noisy_worlds import STEP_FEATURES, Steps
 from evolve.domain.evaluation import Outcome, Scored
 from evolve.domain.proposal import AUDIT, REPEATS, RESCORE, Choice, Placement
 from evolve.errors import ConfigurationError
@@ -21,7 +22,7 @@ from evolve.search.islands import IslandSearch
 from evolve.search.parents import RankedParents
 from evolve.search.topology import Migration
 from evolve.search.trials import Trials
-from tests.search.noisy_world import FEATURES, Ledger, World
+from tests.search.noisy_world import Ledger
 
 SETTINGS: dict[str, Any] = {
     "first_repeats": 1,
@@ -29,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "share": 0.5,
     "elites": True,
     "held": 16,
+    "breed": 0.9,
     "most": 24,
     "margin": 0.7,
     "worth": 1.5,
@@ -39,12 +41,12 @@ RUNS, PROPOSALS = 16, 600
 
 
 def greedy() -> Search:
-    return Greedy(features=FEATURES)
+    return Greedy(features=STEP_FEATURES)
 
 
 def islands() -> Search:
     return IslandSearch(
-        features=FEATURES,
+        features=STEP_FEATURES,
         archive=GridArchive,
         parents=RankedParents(exploit=0.7, top=3.0),
         showing=Inspired(count=3, top=1),
@@ -118,7 +120,7 @@ def test_where_nothing_is_better_next_to_nothing_is_accepted() -> None:
 
 # ── without noise ─────────────────────────────────────────────────────────────────────────────
 def test_a_search_without_noise_decides_as_if_nothing_stood_before_it() -> None:
-    bare, ours, world = islands(), trials(islands, surprise=0.0), World(np.random.default_rng(0), sd=0.02)
+    bare, ours, world = islands(), trials(islands, surprise=0.0), Steps(np.random.default_rng(0), sd=0.02)
     seed = replace(scored(0, world.truth[0]), features=(world.kind[0],))
     assert bare.tell(seed) == ours.tell(seed)
     repeats = 0
@@ -179,11 +181,74 @@ def test_fresh_repeats_that_agree_make_it_the_best_with_their_mean() -> None:
     assert search.ask(np.random.default_rng(0)).parent == 10
 
 
-def test_a_program_on_trial_is_no_parent() -> None:
+def test_the_most_promising_program_on_trial_is_a_parent_and_not_the_best() -> None:
     search = noisy_trials(surprise=0.0)
-    search.tell(scored(10, 8.0))
+    search.tell(scored(10, 5.0))
+    search.tell(scored(11, 8.0))
+    choices = [search.ask(np.random.default_rng(draw)) for draw in range(400)]
+    bred = [choice.parent for choice in choices if not choice.wants]
+    assert set(bred) == {0, 11}
+    assert 0.85 * len(bred) < bred.count(11) < 0.95 * len(bred)
+    best = search.best()
+    assert best is not None and best.step == 0
+    assert [program.step for program in search.front()] == [0]
+
+
+def test_a_program_on_trial_that_is_likely_no_better_is_no_parent() -> None:
+    search = noisy_trials(surprise=0.0, worth=0.5)
+    search.tell(scored(10, 1.0))
+    search.tell(again(11, 10, -0.8))
+    search.tell(again(12, 10, -0.8))
+    assert search.status()["on_trial"] == 1
     choices = [search.ask(np.random.default_rng(draw)) for draw in range(100)]
     assert {choice.parent for choice in choices if not choice.wants} == {0}
+
+
+def test_of_equal_scores_that_of_the_more_promising_parent_promises_more() -> None:
+    search = noisy_trials(surprise=0.0)
+    search.tell(scored(10, 6.0))
+    search.tell(scored(12, 7.0, parent=0))
+    search.tell(scored(11, 7.0, parent=10))
+    choices = [search.ask(np.random.default_rng(draw)) for draw in range(100)]
+    assert {choice.parent for choice in choices if not choice.wants} == {0, 11}
+
+
+def test_children_of_a_program_on_trial_may_prove_themselves_before_it() -> None:
+    search = noisy_trials(surprise=0.0)
+    search.tell(scored(10, 6.0))
+    search.tell(scored(11, 9.0, parent=10))
+    for turn in range(4):
+        search.tell(again(12 + turn, 11, 8.0))
+    best = search.best()
+    assert best is not None and best.step == 11
+    assert best.parents == (10,)
+
+
+@pytest.mark.parametrize("wrong", [{"breed": 0.0}, {"surprise": 4.0, "known": 1.0}])
+def test_nothing_on_trial_is_a_parent_where_that_is_off_or_its_score_is_too_good(wrong: dict[str, Any]) -> None:
+    search = noisy_trials(**{"surprise": 0.0, **wrong})
+    search.tell(scored(10, 8.0))
+    choices = [search.ask(np.random.default_rng(draw)) for draw in range(100)]
+    assert {choice.parent for choice in choices if not choice.wants} <= {0}
+
+
+def test_with_several_objectives_nothing_is_bred_from_before_its_trial_has_ended() -> None:
+    search = trials(surprise=0.0)
+    search.tell(replace(scored(0, 1.2), gains=(1.2, 0.0)))
+    for step, value in enumerate((-1.2, 0.7, -0.7, 0.0), start=1):
+        search.tell(replace(again(step, 0, value), gains=(value, 0.0)))
+    assert search.tell(replace(scored(10, 8.0), gains=(8.0, 0.0)))[1] == "on trial"
+    choices = [search.ask(np.random.default_rng(draw)) for draw in range(100)]
+    assert {choice.parent for choice in choices if not choice.wants} == {0}
+
+
+def test_breeding_before_the_verdict_gets_further_in_few_proposals() -> None:
+    early, late = Ledger(), Ledger()
+    for run in range(RUNS):
+        early.run(lambda: trials(islands), run, 300)
+        late.run(lambda: trials(islands, breed=0.0), run, 300)
+    assert np.mean(early.short_of_best) < 0.7 * np.mean(late.short_of_best)
+    assert early.false <= 0.05 * early.accepted
 
 
 def test_asks_in_parallel_do_not_all_want_the_same() -> None:
@@ -197,7 +262,7 @@ def test_asks_in_parallel_do_not_all_want_the_same() -> None:
 
 
 def test_repeats_stay_within_their_share_and_so_do_programs_on_trial() -> None:
-    search, world, most = trials(share=0.2, held=3), World(np.random.default_rng(2), sd=0.05), 0.0
+    search, world, most = trials(share=0.2, held=3), Steps(np.random.default_rng(2), sd=0.05), 0.0
     search.tell(replace(scored(0, world.score(0)), features=(0.5,)))
     repeats = 0
     for step in range(1, 500):
@@ -205,7 +270,7 @@ def test_repeats_stay_within_their_share_and_so_do_programs_on_trial() -> None:
         repeats += choice.wants in REPEATS
         search.tell(world.attempt(step, choice))
         most = max(most, search.status()["on_trial"])
-    assert 0.1 * 500 < repeats <= 0.2 * 500 + 1
+    assert 0.05 * 500 < repeats <= 0.2 * 500 + 1
     assert most == 3
 
 
@@ -283,9 +348,17 @@ def test_what_beats_the_best_known_value_is_audited_once() -> None:
     assert "too good" in search.tell(scored(5, 2.6, parent=2))[1]
 
 
+@pytest.mark.parametrize(("value", "too_good"), [(4.0, False), (9.0, True)])
+def test_where_scores_are_noisy_it_is_by_chance_that_some_beat_the_best_known_value(
+    value: float, too_good: bool
+) -> None:
+    search = noisy_trials(known=3.0)
+    assert ("too good" in search.tell(scored(10, value))[1]) == too_good
+
+
 # ── a pure fold ───────────────────────────────────────────────────────────────────────────────
 def test_telling_a_history_again_gives_the_same_state_and_answers() -> None:
-    live, world, history = trials(islands), World(np.random.default_rng(3)), []
+    live, world, history = trials(islands), Steps(np.random.default_rng(3)), []
     history.append(replace(scored(0, world.score(0)), features=(0.5,)))
     places = [live.tell(history[0])]
     for step in range(1, 300):
@@ -303,7 +376,7 @@ def _ask(search: Search, draw: int) -> tuple[Choice, str]:
     return choice, choice.wants
 
 
-@pytest.mark.parametrize("wrong", [{"share": 1.0}, {"held": 0}, {"false_share": 0.0}, {"margin": -1.0}])
+@pytest.mark.parametrize("wrong", [{"share": 1.0}, {"held": 0}, {"false_share": 0.0}, {"margin": -1.0}, {"breed": 1.5}])
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="noise"):
         trials(**wrong)
