@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,9 @@ _EXPERIMENT = "experiment"
 _SEVERAL_GROUPS = (_EXPERIMENT, "ablation")
 """Groups whose options hold settings of other groups."""
 
+_HYDRA = threading.Lock()
+"""Held while Hydra composes: where it looks for options is a global of the process."""
+
 _NAMES = ("problem", "run", "store.url")
 
 _PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
@@ -47,7 +51,7 @@ def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Confi
     arguments = [part for override in overrides for part in normal_form(override)]
     if config_dir is not None:
         arguments.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
-    with initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
+    with _HYDRA, initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
         try:
             config = compose("config", arguments)
         except (HydraException, OmegaConfBaseException) as error:

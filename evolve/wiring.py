@@ -333,6 +333,16 @@ def problem_of(run: RunInfo) -> Problem:
         ) from error
 
 
+def refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
+    """Raise ConfigurationError if what a run was scored by is not what would score it now."""
+    before, now = info.provenance.get("judge_hash"), parts.problem.judge_hash()
+    if before != now:
+        raise ConfigurationError(
+            f"Run {info.id!r} was scored by judge {before}, but {parts.problem.folder} is now {now}: code, data or "
+            "parameters changed, and the scores would not be comparable. Restore the folder, or start a new run."
+        )
+
+
 def open_existing(url: str) -> Store:
     """Open a store for looking. Raises NotFound when its file does not exist."""
     path = url.removeprefix("sqlite:///")

@@ -39,6 +39,7 @@ from evolve.domain.problem import Problem
 from evolve.domain.program import Program
 from evolve.errors import ConfigurationError, LeaseLost, StoreError
 from evolve.interfaces import Prunable, RunInfo
+from evolve.store.address import usual_store
 from evolve.store.memory import MemoryStore
 from evolve.store.pruning import steps_in_words
 from evolve.terminal import RunView, closing_page, expected
@@ -104,7 +105,7 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
     wiring.problem_of(info)
     config = configuration.for_resume({**settings_of(info), "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
-    _refuse_changed_judge(parts, info)
+    wiring.refuse_changed_judge(parts, info)
     if wiring.is_detached(config):
         sys.exit(_on_cluster(config, parts, info, quiet, json_))
     _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
@@ -124,7 +125,7 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
     wiring.problem_of(source)
     config = configuration.for_fork({**settings_of(source), "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config)
-    _refuse_changed_judge(parts, source)
+    wiring.refuse_changed_judge(parts, source)
     info = wiring.new_run(config, parts)
     opened = parts.open_store()
     try:
@@ -352,15 +353,6 @@ def _confidence(problem: Problem, result: Result) -> dict[str, object]:
             if (spread := contender.spread(objective.name)) is not None
         }
     return told
-
-
-def _refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
-    before, now = info.provenance.get("judge_hash"), parts.problem.judge_hash()
-    if before != now:
-        raise ConfigurationError(
-            f"Run {info.id!r} was scored by judge {before}, but {parts.problem.folder} is now {now}: code, data or "
-            "parameters changed, and the scores would not be comparable. Restore the folder, or start a new run."
-        )
 
 
 def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> int:

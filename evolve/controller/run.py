@@ -207,9 +207,10 @@ def _left_in_inbox(store: Store, run: str) -> list[Given]:
     ]
 
 
-def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None:
+def spent_on_record(info: RunInfo, gpus: int) -> Spent:
+    """Return what a run has used; its problem asks for ``gpus``."""
     usage = info.usage
-    spent = Spent(
+    return Spent(
         proposals=info.proposals,
         evaluations=info.evaluated,
         cost_usd=usage.cost_usd,
@@ -218,6 +219,10 @@ def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None
         tokens=usage.tokens,
         gpu_s=info.evaluation_s * gpus,
     )
+
+
+def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None:
+    spent = spent_on_record(info, gpus)
     used = budget.exhausted(spent, InFlight(), asked=1) if info.status == "finished" else ""
     if used:
         raise ConfigurationError(
@@ -258,7 +263,7 @@ def _seed_records(parts: Parts, evaluations: Sequence[Evaluation]) -> list[Recor
 
 
 @asynccontextmanager
-async def _running(parts: Parts) -> AsyncIterator[_Interrupts]:
+async def _running(parts: Parts) -> AsyncIterator[Interrupts]:
     with _signals() as interrupts:
         try:
             await parts.executor.start()
@@ -273,7 +278,7 @@ class _Session:
     """One controller's time with a run, under its lease."""
 
     def __init__(
-        self, parts: Parts, store: Store, lease: Lease, interrupts: _Interrupts, left: Sequence[Given] = ()
+        self, parts: Parts, store: Store, lease: Lease, interrupts: Interrupts, left: Sequence[Given] = ()
     ) -> None:
         self._parts = parts
         self._store = store
@@ -420,11 +425,10 @@ class _Session:
 
 def _as_measured(problem: Problem, evaluation: Evaluation, gains: Sequence[float]) -> Evaluation:
     """Return an evaluation with what a program's objectives were found to be."""
-    means = {o.name: o.gain(gain) for o, gain in zip(problem.objectives, gains, strict=True)}
-    return replace(evaluation, metrics={**evaluation.metrics, **means})
+    return replace(evaluation, metrics={**evaluation.metrics, **problem.scores(gains)})
 
 
-class _Interrupts:
+class Interrupts:
     """What Ctrl+C (or SIGTERM) does: begin nothing new while the loop runs and can write; at any other time, or
     again: cancel.
 
@@ -443,10 +447,14 @@ class _Interrupts:
             self._again = True
             self._loop.stop(INTERRUPTED)
 
-    @contextmanager
-    def stopping(self, loop: Loop) -> Iterator[None]:
+    def watch(self, loop: Loop) -> None:
         """Let the first interrupt stop this loop cleanly."""
         self._loop = loop
+
+    @contextmanager
+    def stopping(self, loop: Loop) -> Iterator[None]:
+        """Watch a loop for the length of a block."""
+        self.watch(loop)
         try:
             yield
         finally:
@@ -466,11 +474,11 @@ def rarely_collected() -> Iterator[None]:
 
 
 @contextmanager
-def _signals() -> Iterator[_Interrupts]:
+def _signals() -> Iterator[Interrupts]:
     running = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None  # a coroutine runs in a task
-    interrupts = _Interrupts(task)
+    interrupts = Interrupts(task)
     # In another thread than the first, as within a service, signals are not for this run.
     numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
     for number in numbers:
