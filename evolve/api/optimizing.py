@@ -85,7 +85,8 @@ def resume(
 ) -> Result:
     """Go on with a run that was interrupted, cut off, or is to get a larger budget; as :func:`optimize` does.
 
-    ``budget`` counts from the beginning of the run; what it does not name stays as it was. ``overrides`` may name
+    ``budget`` counts from the beginning of the run; what it does not name is as when
+    the run was begun. ``overrides`` may name
     ``sandbox=NAME`` and ``executor=NAME``. Raises ConfigurationError when its judge has changed, or its budget leaves
     nothing to do; NotFound; StoreLocked while somebody works on it.
     """
@@ -150,10 +151,11 @@ class _Work:
 
 def _new(problem: AnyProblem, budget: str | Limits | None, settings: Settings) -> _Work:
     overrides, url = overrides_of(budget, settings), store_url(settings.get("store"))
-    where = problem.write_below(problems_folder(url)) if isinstance(problem, FunctionProblem) else os.fspath(problem)
+    place = problem.write_below(problems_folder(url)) if isinstance(problem, FunctionProblem) else problem
+    named = f"problem={configuration.quoted(os.fspath(place))}"
     folder = settings.get("config_dir")
     more = None if folder is None else Path(folder)
-    config = this_machine.configure_here([f"problem={where}", *overrides], _log.info, more)
+    config = this_machine.configure_here([named, *overrides], _log.info, more)
     _refuse_what_commands_do(config)
     parts = wiring.build(config)
     info = wiring.new_run(config, parts)

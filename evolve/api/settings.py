@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -61,11 +62,12 @@ def _chosen(settings: Settings) -> Iterator[str]:
             yield f"{group}={option}"
     yield from (f"params.{name}={literal(value)}" for name, value in (settings.get("params") or {}).items())
     yield f"seed={literal(settings.get('seed', 0))}"
-    if settings.get("run") is not None:
-        yield f"run={settings['run']}"
+    run = settings.get("run")
+    if run is not None:
+        yield f"run={quoted(run)}"
     url = store_url(settings.get("store"))
     yield f"store={'postgres' if is_postgres(url) else 'sqlite'}"
-    yield f"store.url={url}"
+    yield f"store.url={quoted(url)}"
 
 
 def problems_folder(url: str) -> Path:
@@ -98,4 +100,9 @@ def literal(value: object) -> str:
 
 
 def _pairs(values: Mapping[object, object]) -> Iterator[str]:
-    yield from (f"{quoted(str(name))}:{literal(value)}" for name, value in values.items())
+    for name, value in values.items():
+        if not re.fullmatch(r"[A-Za-z_][\w.-]*", str(name)):
+            raise ConfigurationError(
+                f"expected names of letters, digits, '_', '.' and '-' in a mapping, found {name!r}."
+            )
+        yield f"{name}:{literal(value)}"

@@ -1,4 +1,4 @@
-"""What ``evolve`` exports is what ``evolve/README.md`` says, and its examples run: in a script, and as a notebook does it."""
+"""What ``evolve`` exports is what ``evolve/README.md`` says, and its examples run."""
 
 from __future__ import annotations
 
