@@ -14,6 +14,7 @@ from evolve.domain.spread import Spread
 from evolve.evaluation.agreement import Agreement
 from evolve.store.address import DEFAULT_STORE, public, usual_store
 
+
 def address(run: str, store: str) -> str:
     """Return what to type for a run of a store, given as ``public`` shows it."""
     named = "" if store == public(usual_store()) else f" --store {shlex.quote(store)}"

@@ -39,7 +39,6 @@ from evolve.domain.problem import Problem
 from evolve.domain.program import Program
 from evolve.errors import ConfigurationError, LeaseLost, StoreError
 from evolve.interfaces import Prunable, RunInfo
-from evolve.store.address import usual_store
 from evolve.store.memory import MemoryStore
 from evolve.store.pruning import steps_in_words
 from evolve.terminal import RunView, closing_page, expected
