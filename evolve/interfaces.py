@@ -673,7 +673,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A finished attempt as trackers are told of it: in one line, everything on record of it, and the totals with it."""
+    """A finished attempt as trackers are told of it: in one line, all that is on record, and the totals."""
 
     row: AttemptRow
     entries: Sequence[Entry]

@@ -56,7 +56,7 @@ def test_budget_settings_of_a_resumed_run() -> None:
     assert configuration.for_resume(config, ["budget.wall_s=7"])["budget"]["wall_s"] == 7
     with pytest.raises(ConfigurationError, match=r"budget\.wall_s"):
         configuration.for_resume(config, ["budget.wal_s=7"])
-    with pytest.raises(ConfigurationError, match="sandbox=NAME and executor=NAME only"):
+    with pytest.raises(ConfigurationError, match="sandbox=NAME, executor=NAME and tracker=NAME only"):
         configuration.for_resume(config, ["search=greedy"])
 
 

@@ -31,10 +31,11 @@ from evolve.domain.steering import Pause, Stop
 from evolve.errors import ConfigurationError, LeaseLost, NotFound, SeedNotValid, StoreAway, StoreError
 from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
-from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store
+from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store, Tracker
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
 from evolve.mutation.novelty import Novelty
+from evolve.tracking.follower import Followers
 
 _YOUNG_OBJECTS = 200_000
 INTERRUPTED = "interrupted"
@@ -44,7 +45,8 @@ INTERRUPTED = "interrupted"
 class Parts:
     """Everything a run is made of; built from a configuration by :mod:`evolve.wiring`.
 
-    ``widths_for`` follows an executor whose width changes while it runs; None where ``widths`` stay.
+    ``widths_for`` follows an executor whose width changes while it runs; None where ``widths`` stay. ``trackers`` makes
+    those that are told of the run, by name; it raises ConfigurationError where one cannot be used here.
     """
 
     problem: Problem
@@ -67,6 +69,7 @@ class Parts:
     lease_s: float = 30.0
     store_patience_s: float | None = None
     store: str = ""
+    trackers: Callable[[], Mapping[str, Tracker]] = dict
 
     def widths_now(self) -> Widths:
         """Return how much is to happen at once, now that the executor has started."""
@@ -142,6 +145,7 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
     """
     if parts.model is not None:
         await parts.model.ready()
+    trackers = parts.trackers()
     store = parts.open_store()
     try:
         if _is_taken(store, info.id):
@@ -151,7 +155,8 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
             store.create_run(info)
             lease = store.acquire(info.id, parts.holder, parts.lease_s)
             store.append(lease, _seed_records(parts, evaluations))
-            return await _Session(parts, store, lease, interrupts).work(observe)
+            async with _tracked(parts, trackers, info.id):
+                return await _Session(parts, store, lease, interrupts).work(observe)
     finally:
         store.close()
 
@@ -164,6 +169,7 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
     """
     if parts.model is not None:
         await parts.model.ready()
+    trackers = parts.trackers()
     store = parts.open_store()
     try:
         check_whole_fork(store.run(run))
@@ -173,7 +179,8 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
         lease = store.acquire(run, parts.holder, parts.lease_s)
         async with _running(parts) as interrupts:
             await _begin_if_cut_off(parts, store, lease)
-            return await _Session(parts, store, lease, interrupts, left).work(observe)
+            async with _tracked(parts, trackers, run):
+                return await _Session(parts, store, lease, interrupts, left).work(observe)
     finally:
         store.close()
 
@@ -272,6 +279,26 @@ async def _running(parts: Parts) -> AsyncIterator[Interrupts]:
             await parts.executor.close()
             if parts.model is not None:
                 await parts.model.close()
+
+
+@asynccontextmanager
+async def _tracked(parts: Parts, trackers: Mapping[str, Tracker], run: str) -> AsyncIterator[None]:
+    """Have trackers follow a run, each in a thread of its own that reads the record; the run waits for none of them
+    before it is over."""
+    if not trackers:
+        yield
+        return
+    store = parts.open_store()
+    try:
+        already = store.questions().status(run).finished
+    finally:
+        store.close()
+    followers = Followers(trackers, open_store=parts.open_store, run=run, already=already)
+    followers.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(followers.close)
 
 
 class _Session:

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
-from evolve.domain.questions import Page
-from evolve.interfaces import AttemptRow, RunInfo, Store, Told, Totals, Tracker
+from evolve.domain.questions import AttemptRow, Page
+from evolve.interfaces import RunInfo, Store, Told, Totals, Tracker
 from evolve.tracking.totals import after_attempt, after_row
 
 _log = logging.getLogger("evolve.tracking")

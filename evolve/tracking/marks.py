@@ -28,7 +28,9 @@ class Mark:
         except FileNotFoundError:
             return 0
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{self._path} is not what a tracker wrote ({error}). Remove it to send the run again.") from error
+            raise StoreError(
+                f"{self._path} is not what a tracker wrote ({error}). Remove it to send the run again."
+            ) from error
         if run != self._run:
             raise StoreError(f"{self._path} is of run {run!r}, not {self._run!r}. Choose another folder.")
         return told

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evolve.arguments import above_zero
 from evolve.interfaces import RunInfo, Told
 from evolve.tracking.packages import need
-from evolve.tracking.scalars import flat, scalars
+from evolve.tracking.scalars import flat, place_of, scalars
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_TAG = "evolve.run"
+_KEY = "evolve.key"  # filters take no quotation marks: stands for the id, which may hold any character
 _AT_ONCE = 900  # metrics; a server takes 1000
 _LONGEST_VALUE = 500
 _STATUS = {"finished": "FINISHED", "paused": "KILLED", "failed": "FAILED"}
@@ -21,7 +21,7 @@ _STATUS = {"finished": "FINISHED", "paused": "KILLED", "failed": "FAILED"}
 class MlflowTracker:
     """Writes to an MLflow server, database or folder.
 
-    The run there carries the id of ours as the tag ``evolve.run``, by which a resumed run finds it again.
+    The run there carries the id of ours as the tag ``evolve.run``; a resumed run finds it again by ``evolve.key``.
 
     Args:
         uri: of the tracking server or store; None for what MLflow itself takes ($MLFLOW_TRACKING_URI). Passwords belong
@@ -43,7 +43,7 @@ class MlflowTracker:
         from mlflow import MlflowClient
 
         self._client = MlflowClient(tracking_uri=self._uri)
-        found = self._client.search_runs([self._experiment_id(run)], f"tags.`{_TAG}` = '{_quoted(run.id)}'")
+        found = self._client.search_runs([self._experiment_id(run)], f"tags.`{_KEY}` = '{place_of(run.id)}'")
         if found:
             self._run = found[0].info.run_id
             self._client.update_run(self._run, status="RUNNING")
@@ -51,7 +51,7 @@ class MlflowTracker:
         self._create(run)
         return 0
 
-    def tell(self, told: list[Told]) -> None:
+    def tell(self, told: Sequence[Told]) -> None:
         """Log metrics; their step is the attempt's number in the order of ending, their time that of its end."""
         from mlflow.entities import Metric
 
@@ -83,7 +83,12 @@ class MlflowTracker:
         from mlflow.entities import Param
 
         assert self._client is not None
-        tags = {_TAG: run.id, "evolve.problem": run.problem, "evolve.version": str(run.provenance.get("version", ""))}
+        tags = {
+            "evolve.run": run.id,
+            _KEY: place_of(run.id),
+            "evolve.problem": run.problem,
+            "evolve.version": str(run.provenance.get("version", "")),
+        }
         made = self._client.create_run(
             self._experiment_id(run), start_time=int(1000 * run.created_at), tags=tags, run_name=run.id
         )
@@ -91,7 +96,3 @@ class MlflowTracker:
         params = [Param(key, str(value)[:_LONGEST_VALUE]) for key, value in flat(run.config)]
         for start in range(0, len(params), 100):
             self._client.log_batch(self._run, params=params[start : start + 100])
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "\\'")

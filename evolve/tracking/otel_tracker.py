@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evolve.domain.evaluation import Outcome
 from evolve.domain.proposal import Called, CallState, Completed, Evaluated, Prompted, Selected
@@ -16,6 +16,7 @@ from evolve.tracking.packages import need
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.trace import SpanContext
 
 Values = Mapping[str, str | bool | int | float]
 
@@ -54,20 +55,18 @@ class OtelTracker:
     Args:
         endpoint: of the collector, ``http://HOST:4318/v1/traces``; None for what $OTEL_EXPORTER_OTLP_ENDPOINT says.
         service: name of the service in the traces.
-        exporter: takes the spans instead.
+        exporter: a ``SpanExporter`` that takes the spans instead.
     """
 
     afterwards = True
 
-    def __init__(
-        self, endpoint: str | None = None, service: str = "evolve", exporter: SpanExporter | None = None
-    ) -> None:
+    def __init__(self, endpoint: str | None = None, service: str = "evolve", exporter: Any = None) -> None:
         need("opentelemetry.sdk", "otel")
         if exporter is None:
             need("opentelemetry.exporter.otlp.proto.http", "otel")
         self._endpoint = endpoint
         self._service = service
-        self._given = exporter
+        self._given: SpanExporter | None = exporter
         self._exporter: SpanExporter | None = None
         self._run: RunInfo | None = None
         self._session = ""
@@ -134,15 +133,15 @@ class OtelTracker:
             context=self._context(span.key),
             parent=self._context(span.parent) if span.parent else None,
             resource=Resource.create({"service.name": self._service}),
-            attributes=dict(span.values),
-            events=[Event(moment.name, dict(moment.values), _nanoseconds(moment.at)) for moment in span.moments],
+            attributes=_plain(span.values),
+            events=[Event(moment.name, _plain(moment.values), _nanoseconds(moment.at)) for moment in span.moments],
             kind=SpanKind.INTERNAL,
             status=Status(StatusCode.ERROR if span.failed else StatusCode.OK),
             start_time=_nanoseconds(span.began_at),
             end_time=_nanoseconds(span.ended_at),
         )
 
-    def _context(self, key: str):  # type: ignore[no-untyped-def]
+    def _context(self, key: str) -> SpanContext:
         from opentelemetry.trace import SpanContext, TraceFlags
 
         assert self._run is not None
@@ -226,6 +225,15 @@ def _evaluations(told: Told, parent: str) -> Iterator[Span]:
 def _number(text: str, size: int) -> int:
     """Return a number of some bytes that stands for a text; never 0, which means none."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:size], "big") or 1
+
+
+def _plain(values: Values) -> dict[str, str | bool | int | float]:
+    """Return values as they can be sent: text of models may hold what is no Unicode."""
+    return {name: _sendable(value) for name, value in values.items()}
+
+
+def _sendable(value: str | bool | int | float) -> str | bool | int | float:
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -51,7 +51,7 @@ class PrometheusTracker:
             self._server, self._thread = start_http_server(self._port, addr=self._host, registry=registry)
         except OSError as error:
             raise ConfigurationError(
-                f"{self._host}:{self._port} cannot be listened on ({error}); trackers.prometheus.port=0 takes a free one."
+                f"{self._host}:{self._port} cannot be listened on ({error}). trackers.prometheus.port=0: any free port."
             ) from error
         return 0
 
@@ -90,9 +90,7 @@ def _numbers(registry: Any, run: RunInfo) -> dict[str, Any]:
         run=run.id, problem=run.problem
     ).set(1)
     return {
-        "attempts": Counter(
-            "evolve_attempts", "Finished attempts.", ("operator", "outcome"), registry=registry
-        ),
+        "attempts": Counter("evolve_attempts", "Finished attempts.", ("operator", "outcome"), registry=registry),
         "evaluation_s": Histogram(
             "evolve_evaluation_seconds",
             "Seconds of evaluations, but those of the sealed stage.",

@@ -8,7 +8,8 @@ from evolve.domain.evaluation import Outcome
 from evolve.domain.objective import Objective
 from evolve.domain.problem import SEALED
 from evolve.domain.proposal import NO_USAGE, REPEATS, Attempt, Completed, Evaluated, Usage
-from evolve.interfaces import AttemptRow, Entry, Totals
+from evolve.domain.questions import AttemptRow
+from evolve.interfaces import Entry, Totals
 
 
 def after_attempt(totals: Totals, attempt: Attempt, objectives: Sequence[Objective]) -> Totals:

@@ -60,7 +60,9 @@ class WandbTracker:
             dir=str(folder),
             mode=self._mode,
             resume="allow" if self._mode == "online" else None,  # files of one id are joined when they are sent
-            settings=wandb.Settings(silent=True, console="off", disable_git=True, disable_code=True, x_disable_stats=True),
+            settings=wandb.Settings(
+                silent=True, console="off", disable_git=True, disable_code=True, x_disable_stats=True
+            ),
         )
         return told
 
