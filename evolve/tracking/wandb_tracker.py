@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 class WandbTracker:
     """Logs to a W&B project. The id of the run there is that of ours, by which a resumed run goes on with it.
+    What is logged is handed to W&B's own process, which writes and sends it a little later.
 
     Args:
         project: its name; None for ``evolve-PROBLEM``.

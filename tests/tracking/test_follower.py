@@ -106,5 +106,5 @@ def test_trackers_are_made_of_settings_and_their_passwords_are_not_recorded() ->
     parts = wiring.build(config)
     assert sorted(parts.trackers()) == ["mlflow", "tensorboard"]
     recorded = wiring.new_run(config, parts)
-    assert "s3cret" not in repr(recorded) and recorded.config["trackers"]["tensorboard"]["folder"] == "t"
+    assert "s3cret" not in repr(recorded) and "'folder': 't'" in repr(recorded)
     assert dict(wiring.build(configuration.configure(["problem=bin_packing"])).trackers()) == {}

@@ -18,7 +18,7 @@ def _scraped(port: int) -> dict[tuple[str, ...], float]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         text = answer.read().decode()
     return {
-        (sample.name, *sample.labels.values()): sample.value
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -31,7 +31,7 @@ def test_it_answers_with_what_the_run_came_to() -> None:
         assert tracker.begin(RUN, already=3) == 0
         tracker.tell(notes.told)
         found = _scraped(tracker.port)
-        assert found["evolve_run_info", "run-1", "packing"] == 1
+        assert found["evolve_run_info", "packing", "run-1"] == 1
         assert found["evolve_attempts_total", "seed", "valid"] == 1
         assert found["evolve_attempts_total", "diff", "valid"] == 2
         assert found["evolve_best", "score"] == 3.0 and found["evolve_best", "time of it, s"] == 8.0
