@@ -256,8 +256,9 @@ def _known_keys() -> set[str]:
         if path.parent.name in _SEVERAL_GROUPS:
             continue
         prefix = _prefix(path)
+        keys.add(prefix.removesuffix("."))
         keys.update(prefix + key for key in _paths(OmegaConf.to_container(OmegaConf.load(path))))
-    return keys | set(_groups())
+    return (keys | set(_groups())) - {""}
 
 
 def _prefix(path: Path) -> str:

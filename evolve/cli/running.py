@@ -207,7 +207,7 @@ def _print_estimate(config: configuration.Config, json_: bool) -> None:
         found.extend([loop.progress.estimate] if loop.progress.estimate is not None else [])
         loop.stop("only an estimate was asked for")
 
-    brief = replace(parts, open_store=lambda: kept, sealed=False)
+    brief = replace(parts, open_store=lambda: kept, sealed=False, trackers=dict)
     asyncio.run(start_run(brief, wiring.new_run(config, parts), observe))
     if json_:
         click.echo(as_json(asdict(found[0]) if found else {}))
