@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,12 @@ _EXPERIMENT = "experiment"
 _SEVERAL_GROUPS = (_EXPERIMENT, "ablation")
 """Groups whose options hold settings of other groups."""
 
+_HYDRA = threading.Lock()
+"""Held while Hydra composes: where it looks for options is a global of the process."""
+
+_TRACKER, _TRACKERS = "tracker", "trackers"
+"""The group of which several options may be chosen, and where their settings are."""
+
 _NAMES = ("problem", "run", "store.url")
 
 _PLAIN = re.compile(r"""[\w./:~+-]*|.*[,'"$\\].*""", re.ASCII)
@@ -47,7 +54,7 @@ def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Confi
     arguments = [part for override in overrides for part in normal_form(override)]
     if config_dir is not None:
         arguments.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
-    with initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
+    with _HYDRA, initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
         try:
             config = compose("config", arguments)
         except (HydraException, OmegaConfBaseException) as error:
@@ -85,6 +92,12 @@ def for_resume(config: Config, overrides: Sequence[str]) -> Config:
     budget = dict(config["budget"])
     for override in overrides:
         key, value = parsed(override)
+        if key == _TRACKER:
+            config = {**config, _TRACKERS: configure(["problem=none", override])[_TRACKERS]}
+            continue
+        if key.startswith(f"{_TRACKERS}."):
+            config = _with(config, key.split("."), value, key)
+            continue
         if key in ("sandbox", "executor"):
             config = {**config, key: configure(["problem=none", override])[key]}
             if key == "executor":  # its controller is here, unless that is asked for too
@@ -97,7 +110,8 @@ def for_resume(config: Config, overrides: Sequence[str]) -> Config:
         if name == key or name not in budget:
             known = [f"budget.{known}" for known in budget]
             raise ConfigurationError(
-                f"A resumed run takes settings of its budget, sandbox=NAME and executor=NAME only, not {key!r}. "
+                f"A resumed run takes settings of its budget, sandbox=NAME, executor=NAME and tracker=NAME "
+                f"only, not {key!r}. "
                 f"{nearest(key, known)}"
             )
         budget[name] = value
@@ -116,7 +130,9 @@ def for_fork(config: Config, overrides: Sequence[str]) -> Config:
             raise ConfigurationError(f"A fork keeps its {key.partition('.')[0]}; {key!r} cannot be changed.")
         if key in _SEVERAL_GROUPS:
             raise ConfigurationError(f"A fork takes options and settings one by one, not an {key}.")
-        if key in _groups():
+        if key == _TRACKER:
+            changed[_TRACKERS] = configure(["problem=none", override])[_TRACKERS]
+        elif key in _groups():
             changed[key] = configure(["problem=none", override])[key]
         else:
             changed = _with(changed, key.split("."), value, key)
@@ -215,8 +231,9 @@ def _explain(error: Exception, overrides: Sequence[str]) -> str:
         if not separator:
             return _unreadable(override)
         if key in _groups():
-            if value not in options(key):
-                return f"{key} has no option {value!r}. {nearest(value, options(key))}"
+            for chosen in value.strip("[]").split(",") if key == _TRACKER else [value]:
+                if chosen.strip() not in options(key):
+                    return f"{key} has no option {chosen.strip()!r}. {nearest(chosen.strip(), options(key))}"
         elif not override.startswith(("+", "hydra.")) and key not in known_keys:
             return f"There is no setting {key!r}. {_nearest_key(key, known_keys)}"
     return _not_in_option(str(error), overrides)
@@ -238,9 +255,17 @@ def _known_keys() -> set[str]:
     for path in bundled("conf").rglob("*.yaml"):
         if path.parent.name in _SEVERAL_GROUPS:
             continue
-        prefix = "" if path.parent == bundled("conf") else f"{path.parent.name}."
+        prefix = _prefix(path)
+        keys.add(prefix.removesuffix("."))
         keys.update(prefix + key for key in _paths(OmegaConf.to_container(OmegaConf.load(path))))
-    return keys | set(_groups())
+    return (keys | set(_groups())) - {""}
+
+
+def _prefix(path: Path) -> str:
+    """Return where the settings of an option are."""
+    if path.parent == bundled("conf"):
+        return ""
+    return f"{_TRACKERS}.{path.stem}." if path.parent.name == _TRACKER else f"{path.parent.name}."
 
 
 def _paths(data: Any, prefix: str = "") -> Iterator[str]:

@@ -21,6 +21,7 @@ LanguageModel      llm.litellm_model, .ensemble, .scripted     async
 Operator           mutation.syntax, .tune, .diff, ...          async; state only through observe
 Sandbox            evaluation.process_sandbox, .docker_sandbox async
 Executor           controller.local_executor, cluster.ray_exe~ async
+Tracker            tracking.mlflow_tracker, .wandb_tracker ... blocking, in a thread that nobody waits for
 =================  ==========================================  =================================
 
 Each protocol has one conformance suite under ``tests/conformance`` that every implementation passes.
@@ -647,3 +648,61 @@ class Executor(Protocol):
         INFRASTRUCTURE."""
 
     async def close(self) -> None: ...
+
+
+# ── the onlookers ─────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the finished attempts of a run come to by some point.
+
+    Args:
+        attempts, evaluations, calls, tokens: how many; evaluations are attempts that were judged.
+        cost_usd: dollars for model calls.
+        evaluation_s: seconds of evaluations, but those of the sealed stage.
+        best: objective -> its best value by then, in the judge's own units, as programs were first judged.
+    """
+
+    attempts: int = 0
+    evaluations: int = 0
+    calls: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+    evaluation_s: float = 0.0
+    best: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finished attempt as trackers are told of it: in one line, all that is on record, and the totals."""
+
+    row: AttemptRow
+    entries: Sequence[Entry]
+    totals: Totals
+
+
+class Tracker(Protocol):
+    """Shows a run in another system. It is told what is on record, after it is on record, and decides nothing.
+
+    All calls come from one thread, which only its follower waits for: it may block, and what it raises is said once,
+    after which it is begun again. What was told may be told again after a failure, never left out. ``afterwards`` says
+    whether a run can be sent when it has ended.
+    """
+
+    afterwards: bool
+
+    def begin(self, run: RunInfo, already: int) -> int:
+        """Take a run up: as a new one there, or as the one that an earlier session of it began.
+
+        ``already`` is how many attempts had finished when this session of the run began. Return from which finished
+        attempt on, counted from 0 in ``sequence``, it wants to be told: it is not told again what it has.
+        """
+
+    def tell(self, told: Sequence[Told]) -> None:
+        """Learn of finished attempts, in the order of their ``sequence``; they are kept there when this returns."""
+
+    def end(self, run: RunInfo) -> None:
+        """Learn how the session ended: ``run.status`` is ``finished``, ``paused`` or ``failed``. The run may be taken
+        up again."""
+
+    def close(self) -> None:
+        """Release what ``begin`` took; may be called twice, and before ``begin``."""

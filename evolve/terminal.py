@@ -97,9 +97,9 @@ class RunView:
     def _best_line(self, progress: Progress) -> str:
         if progress.best is None:
             return "no valid program yet"
-        best = _values(self._problem, progress.best.gains)
-        seed = _values(self._problem, progress.seed.gains) if progress.seed is not None and progress.seed.gains else []
-        return ", ".join(f"{name} {value:.6g}{_change(value, dict(seed).get(name))}" for name, value in best)
+        best, seed = self._problem.scores(progress.best.gains), progress.seed
+        before = self._problem.scores(seed.gains) if seed is not None and seed.gains else {}
+        return ", ".join(f"{name} {value:.6g}{_change(value, before.get(name))}" for name, value in best.items())
 
     def _page(self, loop: Watched) -> Panel:
         progress = loop.progress
@@ -275,10 +275,6 @@ def facts_table(facts: Mapping[str, object]) -> Table:
         shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         grid.add_row(name, Text(shown))
     return grid
-
-
-def _values(problem: Problem, gains: Sequence[float]) -> list[tuple[str, float]]:
-    return [(o.name, o.gain(gain)) for o, gain in zip(problem.objectives, gains, strict=True)]
 
 
 def _cell(evaluation: Evaluation | None, objective: Objective) -> str:

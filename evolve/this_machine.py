@@ -35,11 +35,15 @@ def configure_here(overrides: Sequence[str], say: Callable[[str], None], config_
     return configure(["sandbox=process", *overrides], config_dir)
 
 
-def refuse_without_gpu(config: Config, problem: Problem, stages: Iterable[Stage]) -> None:
-    """Raise ConfigurationError if a stage needs a GPU, programs are judged on this machine, and it has none."""
+def refuse_without_gpu(config: Config, problem: Problem, stages: Iterable[Stage] | None = None) -> None:
+    """Raise ConfigurationError if a stage needs a GPU, programs are judged on this machine, and it has none.
+
+    Without ``stages`` all are meant, the sealed one too.
+    """
+    sealed = (problem.sealed,) if problem.sealed else ()
     remote = "base_image" in config["sandbox"] and os.environ.get("DOCKER_HOST", "unix:").split(":")[0] != "unix"
     if _makes_sandboxes(config) and config["executor"]["_target_"].endswith("LocalExecutor") and not remote:
-        gpus.refuse_without_gpu(problem, stages)
+        gpus.refuse_without_gpu(problem, (*problem.stages, *sealed) if stages is None else stages)
 
 
 def sandbox_of_this_machine(overrides: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ from evolve.domain.problem import Problem
 from evolve.domain.rules import Rules
 from evolve.domain.steering import check_weights, weight_vector
 from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, nearest
-from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store, Tier
+from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store, Tier, Tracker
 from evolve.llm.ensemble import Ensemble
 from evolve.mutation.answer import ModelOperator
 from evolve.mutation.bandit import OperatorBandit
@@ -95,6 +95,7 @@ def build(config: Config, problem: Problem | None = None) -> Parts:
         lease_s=lease_s,
         store_patience_s=store_patience_s,
         store=public(str(config["store"]["url"])),
+        trackers=lambda: build_trackers(config),
     )
 
 
@@ -254,6 +255,12 @@ def open_store(config: Config) -> Store:
     return cast(Store, _make(config["store"], "store"))
 
 
+def build_trackers(config: Config) -> dict[str, Tracker]:
+    """Return those that are told of a run, by name. Raises ConfigurationError where a package is missing."""
+    chosen = config.get("trackers", {})  # a run on record may be older
+    return {name: cast(Tracker, _make(settings, f"trackers.{name}")) for name, settings in chosen.items()}
+
+
 def _make(config: Config, where: str, **extra: object) -> Any:
     _check_parts(config, where)
     try:
@@ -336,6 +343,16 @@ def problem_of(run: RunInfo) -> Problem:
         ) from error
 
 
+def refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
+    """Raise ConfigurationError if what a run was scored by is not what would score it now."""
+    before, now = info.provenance.get("judge_hash"), parts.problem.judge_hash()
+    if before != now:
+        raise ConfigurationError(
+            f"Run {info.id!r} was scored by judge {before}, but {parts.problem.folder} is now {now}: code, data or "
+            "parameters changed, and the scores would not be comparable. Restore the folder, or start a new run."
+        )
+
+
 def open_existing(url: str) -> Store:
     """Open a store for looking. Raises NotFound when its file does not exist."""
     path = url.removeprefix("sqlite:///")
@@ -351,6 +368,7 @@ def new_run(config: Config, parts: Parts) -> RunInfo:
         raise ConfigurationError(f"run: expected at most {_LONGEST_RUN} characters, found {len(str(name))}.")
     store = {**config["store"], "url": public(str(config["store"]["url"]))}
     stored = {**config, "problem": _stored_problem(str(config["problem"])), "run": name, "store": store}
+    stored["trackers"] = {key: _public(settings) for key, settings in config.get("trackers", {}).items()}
     provenance = {
         "version": __version__,
         "commit": _commit(),
@@ -364,6 +382,11 @@ def new_run(config: Config, parts: Parts) -> RunInfo:
 
 def _stored_problem(name: str) -> str:
     return name if name in problem_names() else str(Path(name).resolve())
+
+
+def _public(settings: Config) -> Config:
+    """Return settings without what could be a password in an address."""
+    return {key: public(value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
 def _commit() -> str:

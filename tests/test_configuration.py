@@ -56,8 +56,24 @@ def test_budget_settings_of_a_resumed_run() -> None:
     assert configuration.for_resume(config, ["budget.wall_s=7"])["budget"]["wall_s"] == 7
     with pytest.raises(ConfigurationError, match=r"budget\.wall_s"):
         configuration.for_resume(config, ["budget.wal_s=7"])
-    with pytest.raises(ConfigurationError, match="sandbox=NAME and executor=NAME only"):
+    with pytest.raises(ConfigurationError, match="sandbox=NAME, executor=NAME and tracker=NAME only"):
         configuration.for_resume(config, ["search=greedy"])
+
+
+def test_several_trackers_may_be_chosen_and_changed_later() -> None:
+    assert configuration.configure(["problem=bin_packing"])["trackers"] == {}
+    one = configuration.configure(["problem=bin_packing", "tracker=mlflow", "trackers.mlflow.experiment=mine"])
+    assert one["trackers"]["mlflow"]["experiment"] == "mine"
+    two = configuration.configure(["problem=bin_packing", "tracker=[mlflow,tensorboard]"])
+    assert sorted(two["trackers"]) == ["mlflow", "tensorboard"]
+    older = {key: value for key, value in one.items() if key != "trackers"}
+    assert sorted(configuration.for_resume(older, ["tracker=otel"])["trackers"]) == ["otel"]
+    assert configuration.for_resume(one, ["trackers.mlflow.uri=x"])["trackers"]["mlflow"]["uri"] == "x"
+    assert configuration.for_fork(one, ["tracker=[]"])["trackers"] == {}
+    with pytest.raises(ConfigurationError, match=r"tracker has no option 'mlfow'. Did you mean 'mlflow'"):
+        configuration.configure(["problem=bin_packing", "tracker=[tensorboard,mlfow]"])
+    with pytest.raises(ConfigurationError, match=r"trackers\.mlflow\.uri"):
+        configuration.configure(["problem=bin_packing", "tracker=mlflow", "trackers.mlflow.url=x"])
 
 
 def test_a_run_may_go_on_elsewhere() -> None:

@@ -40,7 +40,6 @@ def prepare(order):
 def _interpret_triton():
     """Have Triton interpret kernels, its own library of reductions too if that was loaded before."""
     os.environ["TRITON_INTERPRET"] = "1"
-    import triton.language.standard
     from triton.runtime.interpreter import InterpretedFunction
     from triton.runtime.jit import JITFunction
 

@@ -104,8 +104,7 @@ def check(
     if redteam:
         sys.exit(_redteam(loaded, overrides, only or "*", json_))
     config = _configured(loaded, overrides)
-    sealed = (loaded.sealed,) if loaded.sealed else ()
-    this_machine.refuse_without_gpu(config, loaded, (*loaded.stages, *sealed))
+    this_machine.refuse_without_gpu(config, loaded)
     repeated = asyncio.run(repeat_seed(loaded, config, repeats))
     others = _check_work(loaded)
     executor = wiring.build_executor(config, loaded)

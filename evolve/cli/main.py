@@ -30,6 +30,7 @@ _COMMANDS = {
     "export": ("evolve.cli.sharing", "Write everything on record of a run as JSON lines, CSV or Parquet."),
     "bundle": ("evolve.cli.sharing", "Write a run with its problem to one file, for others."),
     "open": ("evolve.cli.sharing", "Take the run of a bundle into a store, or check the bundle."),
+    "track": ("evolve.cli.tracking", "Send a run to MLflow, W&B, TensorBoard or OpenTelemetry."),
     "report": ("evolve.cli.reporting", "Write a run as one HTML file to send to somebody."),
     "ui": ("evolve.cli.viewing", "Show runs in a browser."),
     "store": ("evolve.cli.storing", "Copy and import runs, give up what takes room, say what takes it."),

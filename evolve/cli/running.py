@@ -79,7 +79,7 @@ def run(
         return
     config = this_machine.configure_here(overrides, say, config_dir)
     variants.check(config, config_dir)
-    _refuse_without_gpu(config, wiring.build_problem(config))
+    this_machine.refuse_without_gpu(config, wiring.build_problem(config))
     if estimate:
         _print_estimate(config, json_)
     elif detach:
@@ -90,11 +90,6 @@ def run(
         detaching.say_how_to_attach(info.id, json_)
     else:
         _start(config, quiet, json_)
-
-
-def _refuse_without_gpu(config: configuration.Config, problem: Problem) -> None:
-    sealed = (problem.sealed,) if problem.sealed else ()
-    this_machine.refuse_without_gpu(config, problem, (*problem.stages, *sealed))
 
 
 @click.command()
@@ -110,8 +105,8 @@ def resume(run: str, overrides: tuple[str, ...], store: str, quiet: bool, json_:
     problem = wiring.problem_of(info)
     config = configuration.for_resume({**settings_of(info), "store": wiring.store_config(store)}, overrides)
     parts = wiring.build(config, problem)
-    _refuse_changed_judge(parts, info)
-    _refuse_without_gpu(config, parts.problem)
+    wiring.refuse_changed_judge(parts, info)
+    this_machine.refuse_without_gpu(config, parts.problem)
     if wiring.is_detached(config):
         sys.exit(_on_cluster(config, parts, info, quiet, json_))
     _work(parts, info.id, lambda observe: resume_run(parts, info.id, observe), quiet, json_)
@@ -132,8 +127,8 @@ def fork_(run: str, overrides: tuple[str, ...], count: int, store: str, quiet: b
     config = configuration.for_fork({**settings_of(source), "store": wiring.store_config(store)}, overrides)
     problem = wiring.build_problem(config).as_judged_by(source.provenance.get("judge_hash"))
     parts = wiring.build(config, problem)
-    _refuse_changed_judge(parts, source)
-    _refuse_without_gpu(config, parts.problem)
+    wiring.refuse_changed_judge(parts, source)
+    this_machine.refuse_without_gpu(config, parts.problem)
     info = wiring.new_run(config, parts)
     opened = parts.open_store()
     try:
@@ -216,7 +211,7 @@ def _print_estimate(config: configuration.Config, json_: bool) -> None:
         found.extend([loop.progress.estimate] if loop.progress.estimate is not None else [])
         loop.stop("only an estimate was asked for")
 
-    brief = replace(parts, open_store=lambda: kept, sealed=False)
+    brief = replace(parts, open_store=lambda: kept, sealed=False, trackers=dict)
     asyncio.run(start_run(brief, wiring.new_run(config, parts), observe))
     if json_:
         click.echo(as_json(asdict(found[0]) if found else {}))
@@ -361,15 +356,6 @@ def _confidence(problem: Problem, result: Result) -> dict[str, object]:
             if (spread := contender.spread(objective.name)) is not None
         }
     return told
-
-
-def _refuse_changed_judge(parts: Parts, info: RunInfo) -> None:
-    before, now = info.provenance.get("judge_hash"), parts.problem.judge_hash()
-    if before != now:
-        raise ConfigurationError(
-            f"Run {info.id!r} was scored by judge {before}, but {parts.problem.folder} is now {now}: code, data or "
-            "parameters changed, and the scores would not be comparable. Restore the folder, or start a new run."
-        )
 
 
 def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> int:

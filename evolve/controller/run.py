@@ -31,10 +31,11 @@ from evolve.domain.steering import Pause, Stop
 from evolve.errors import ConfigurationError, LeaseLost, NotFound, SeedNotValid, StoreAway, StoreError
 from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
-from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store
+from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store, Tracker
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
 from evolve.mutation.novelty import Novelty
+from evolve.tracking.follower import Followers
 
 _YOUNG_OBJECTS = 200_000
 INTERRUPTED = "interrupted"
@@ -44,7 +45,8 @@ INTERRUPTED = "interrupted"
 class Parts:
     """Everything a run is made of; built from a configuration by :mod:`evolve.wiring`.
 
-    ``widths_for`` follows an executor whose width changes while it runs; None where ``widths`` stay.
+    ``widths_for`` follows an executor whose width changes while it runs; None where ``widths`` stay. ``trackers`` makes
+    those that are told of the run, by name; it raises ConfigurationError where one cannot be used here.
     """
 
     problem: Problem
@@ -67,6 +69,7 @@ class Parts:
     lease_s: float = 30.0
     store_patience_s: float | None = None
     store: str = ""
+    trackers: Callable[[], Mapping[str, Tracker]] = dict
 
     def widths_now(self) -> Widths:
         """Return how much is to happen at once, now that the executor has started."""
@@ -142,6 +145,7 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
     """
     if parts.model is not None:
         await parts.model.ready()
+    trackers = parts.trackers()
     store = parts.open_store()
     try:
         if _is_taken(store, info.id):
@@ -151,7 +155,8 @@ async def start_run(parts: Parts, info: RunInfo, observe: Observer) -> Result:
             store.create_run(info)
             lease = store.acquire(info.id, parts.holder, parts.lease_s)
             store.append(lease, _seed_records(parts, evaluations))
-            return await _Session(parts, store, lease, interrupts).work(observe)
+            async with _tracked(parts, trackers, info.id):
+                return await _Session(parts, store, lease, interrupts).work(observe)
     finally:
         store.close()
 
@@ -164,6 +169,7 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
     """
     if parts.model is not None:
         await parts.model.ready()
+    trackers = parts.trackers()
     store = parts.open_store()
     try:
         check_whole_fork(store.run(run))
@@ -173,7 +179,8 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
         lease = store.acquire(run, parts.holder, parts.lease_s)
         async with _running(parts) as interrupts:
             await _begin_if_cut_off(parts, store, lease)
-            return await _Session(parts, store, lease, interrupts, left).work(observe)
+            async with _tracked(parts, trackers, run):
+                return await _Session(parts, store, lease, interrupts, left).work(observe)
     finally:
         store.close()
 
@@ -207,9 +214,10 @@ def _left_in_inbox(store: Store, run: str) -> list[Given]:
     ]
 
 
-def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None:
+def spent_on_record(info: RunInfo, gpus: int) -> Spent:
+    """Return what a run has used; its problem asks for ``gpus``."""
     usage = info.usage
-    spent = Spent(
+    return Spent(
         proposals=info.proposals,
         evaluations=info.evaluated,
         cost_usd=usage.cost_usd,
@@ -218,6 +226,10 @@ def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None
         tokens=usage.tokens,
         gpu_s=info.evaluation_s * gpus,
     )
+
+
+def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None:
+    spent = spent_on_record(info, gpus)
     used = budget.exhausted(spent, InFlight(), asked=1) if info.status == "finished" else ""
     if used:
         raise ConfigurationError(
@@ -258,7 +270,7 @@ def _seed_records(parts: Parts, evaluations: Sequence[Evaluation]) -> list[Recor
 
 
 @asynccontextmanager
-async def _running(parts: Parts) -> AsyncIterator[_Interrupts]:
+async def _running(parts: Parts) -> AsyncIterator[Interrupts]:
     with _signals() as interrupts:
         try:
             await parts.executor.start()
@@ -269,11 +281,31 @@ async def _running(parts: Parts) -> AsyncIterator[_Interrupts]:
                 await parts.model.close()
 
 
+@asynccontextmanager
+async def _tracked(parts: Parts, trackers: Mapping[str, Tracker], run: str) -> AsyncIterator[None]:
+    """Have trackers follow a run, each in a thread of its own that reads the record; the run waits for none of them
+    before it is over."""
+    if not trackers:
+        yield
+        return
+    store = parts.open_store()
+    try:
+        already = store.questions().status(run).finished
+    finally:
+        store.close()
+    followers = Followers(trackers, open_store=parts.open_store, run=run, already=already)
+    followers.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(followers.close)
+
+
 class _Session:
     """One controller's time with a run, under its lease."""
 
     def __init__(
-        self, parts: Parts, store: Store, lease: Lease, interrupts: _Interrupts, left: Sequence[Given] = ()
+        self, parts: Parts, store: Store, lease: Lease, interrupts: Interrupts, left: Sequence[Given] = ()
     ) -> None:
         self._parts = parts
         self._store = store
@@ -420,11 +452,10 @@ class _Session:
 
 def _as_measured(problem: Problem, evaluation: Evaluation, gains: Sequence[float]) -> Evaluation:
     """Return an evaluation with what a program's objectives were found to be."""
-    means = {o.name: o.gain(gain) for o, gain in zip(problem.objectives, gains, strict=True)}
-    return replace(evaluation, metrics={**evaluation.metrics, **means})
+    return replace(evaluation, metrics={**evaluation.metrics, **problem.scores(gains)})
 
 
-class _Interrupts:
+class Interrupts:
     """What Ctrl+C (or SIGTERM) does: begin nothing new while the loop runs and can write; at any other time, or
     again: cancel.
 
@@ -443,10 +474,14 @@ class _Interrupts:
             self._again = True
             self._loop.stop(INTERRUPTED)
 
-    @contextmanager
-    def stopping(self, loop: Loop) -> Iterator[None]:
+    def watch(self, loop: Loop) -> None:
         """Let the first interrupt stop this loop cleanly."""
         self._loop = loop
+
+    @contextmanager
+    def stopping(self, loop: Loop) -> Iterator[None]:
+        """Watch a loop for the length of a block."""
+        self.watch(loop)
         try:
             yield
         finally:
@@ -466,11 +501,11 @@ def rarely_collected() -> Iterator[None]:
 
 
 @contextmanager
-def _signals() -> Iterator[_Interrupts]:
+def _signals() -> Iterator[Interrupts]:
     running = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None  # a coroutine runs in a task
-    interrupts = _Interrupts(task)
+    interrupts = Interrupts(task)
     # In another thread than the first, as within a service, signals are not for this run.
     numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
     for number in numbers:

@@ -221,6 +221,10 @@ class Problem:
         """Return one gain per objective, higher is better."""
         return tuple([objective.gain(metrics[objective.name]) for objective in self.objectives])
 
+    def scores(self, gains: Sequence[float]) -> dict[str, float]:
+        """Return name -> value of each objective, in the judge's own units."""
+        return {o.name: o.gain(gain) for o, gain in zip(self.objectives, gains, strict=True)}
+
     def violation(self, metrics: Mapping[str, float]) -> float:
         """Return by how much the constraints are broken: the sum of relative violations, 0 when all hold."""
         return sum([c.violation(metrics[c.metric]) for c in self.constraints], 0.0)

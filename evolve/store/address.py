@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 
+DEFAULT_STORE = "sqlite:///runs/evolve.db"
 _POSTGRES = re.compile(r"postgres(ql)?(\+psycopg)?")
 _PASSWORD = re.compile(r"(?<=://)([^:/@?]*):.*@")
 _IN_QUERY = re.compile(r"((?:^|[?&])(?:ssl)?password=)[^&]*", re.IGNORECASE)
+
+
+def usual_store() -> str:
+    """Return the URL of the store that is used unless another is named."""
+    return os.environ.get("EVOLVE_STORE", DEFAULT_STORE)
 
 
 def public(url: str) -> str:

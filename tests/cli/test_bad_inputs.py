@@ -242,7 +242,7 @@ def test_a_finished_run_is_not_resumed_without_a_larger_budget(evolve: Command) 
 def test_a_resumed_run_takes_settings_of_budget_and_sandbox_only() -> None:
     config = configuration.configure(["problem=circle_packing"])
     assert configuration.for_resume(config, ["budget.wall_s=1e3"])["budget"]["wall_s"] == 1000
-    with pytest.raises(ConfigurationError, match="budget, sandbox=NAME and executor=NAME only"):
+    with pytest.raises(ConfigurationError, match="budget, sandbox=NAME, executor=NAME and tracker=NAME only"):
         configuration.for_resume(config, ["search=greedy"])
     with pytest.raises(ConfigurationError, match="expected a whole number"):
         wiring.build(configuration.for_resume(config, ["budget.evaluations=abc"]))

@@ -3,7 +3,9 @@ import triton.language as tl
 
 
 @triton.jit
-def cross_entropy_kernel(logits_pointer, labels_pointer, losses_pointer, gradient_pointer, classes, BLOCK: tl.constexpr):
+def cross_entropy_kernel(
+    logits_pointer, labels_pointer, losses_pointer, gradient_pointer, classes, BLOCK: tl.constexpr
+):
     number = tl.program_id(0)
     row = number.to(tl.int64) * classes
     label = tl.load(labels_pointer + number)
