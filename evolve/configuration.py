@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,16 +16,11 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from evolve.catalogue import SEVERAL_GROUPS, conf_folders, groups, known_keys, option_file, options, problem_names
 from evolve.errors import ConfigurationError, nearest
 from evolve.paths import bundled
-from evolve.problem_library import problem_names
 
 Config = Mapping[str, Any]
-
-_EXPERIMENT = "experiment"
-
-_SEVERAL_GROUPS = (_EXPERIMENT, "ablation")
-"""Groups whose options hold settings of other groups."""
 
 _NAMES = ("problem", "run", "store.url")
 
@@ -44,9 +39,7 @@ def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Confi
     Raises ConfigurationError that names the nearest valid key or option.
     """
     register_resolvers()
-    arguments = [part for override in overrides for part in normal_form(override)]
-    if config_dir is not None:
-        arguments.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
+    arguments = [*_search_path(config_dir), *(part for override in overrides for part in normal_form(override))]
     with initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
         try:
             config = compose("config", arguments)
@@ -55,13 +48,19 @@ def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Confi
     return as_data(config)
 
 
+def _search_path(config_dir: Path | None) -> list[str]:
+    """Return the override that names the folders of options beside evolve's own, if there are any."""
+    folders = [quoted(f"file://{folder}") for folder in conf_folders(config_dir)]
+    return [f"hydra.searchpath=[{','.join(folders)}]"] if folders else []
+
+
 def as_data(config: DictConfig) -> Config:
     """Return a composed configuration as plain, resolved data. Raises ConfigurationError."""
     try:
         data = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = error.full_key or "a setting"
-        hint = f"Bundled problems: {', '.join(problem_names())}." if key == "problem" else ""
+        hint = f"Problems: {', '.join(problem_names())}." if key == "problem" else ""
         raise ConfigurationError(f"{key} has no value: give it as {key}=VALUE. {hint}".strip()) from error
     return cast(Config, data)
 
@@ -72,8 +71,11 @@ def as_yaml(config: Config) -> str:
 
 
 def option(group: str, name: str) -> Config:
-    """Return an option of a config group as it is written, without what it refers to."""
-    return cast(Config, OmegaConf.to_container(OmegaConf.load(bundled("conf") / group / f"{name}.yaml")))
+    """Return an option of a config group as it is written, without what it refers to. Raises ConfigurationError."""
+    path = option_file(group, name)
+    if path is None:
+        raise ConfigurationError(f"{group} has no option {name!r}. {nearest(name, options(group))}")
+    return cast(Config, OmegaConf.to_container(OmegaConf.load(path)))
 
 
 def for_resume(config: Config, overrides: Sequence[str]) -> Config:
@@ -114,9 +116,9 @@ def for_fork(config: Config, overrides: Sequence[str]) -> Config:
         key, value = parsed(override)
         if key in ("problem", "store") or key.startswith(("params.", "store.")):
             raise ConfigurationError(f"A fork keeps its {key.partition('.')[0]}; {key!r} cannot be changed.")
-        if key in _SEVERAL_GROUPS:
+        if key in SEVERAL_GROUPS:
             raise ConfigurationError(f"A fork takes options and settings one by one, not an {key}.")
-        if key in _groups():
+        if key in groups():
             changed[key] = configure(["problem=none", override])[key]
         else:
             changed = _with(changed, key.split("."), value, key)
@@ -197,28 +199,20 @@ def quoted(text: str) -> str:
     return "'" + re.sub(r"(\\*)'", r"\1\1\'", text) + "'"
 
 
-def options(group: str) -> list[str]:
-    """Return the names of the options of a config group."""
-    return sorted(path.stem for path in (bundled("conf") / group).glob("*.yaml"))
-
-
-def _groups() -> list[str]:
-    return sorted(path.name for path in bundled("conf").iterdir() if path.is_dir())
-
-
 def _explain(error: Exception, overrides: Sequence[str]) -> str:
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
-    known_keys = _known_keys()
+    known = known_keys()
     for override in overrides:
         key, separator, value = override.lstrip("+~").partition("=")
         if not separator:
             return _unreadable(override)
-        if key in _groups():
-            if value not in options(key):
-                return f"{key} has no option {value!r}. {nearest(value, options(key))}"
-        elif not override.startswith(("+", "hydra.")) and key not in known_keys:
-            return f"There is no setting {key!r}. {_nearest_key(key, known_keys)}"
+        if key in groups():
+            unknown = [name for name in value.strip("[]").split(",") if name and name not in options(key)]
+            if unknown:
+                return f"{key} has no option {unknown[0]!r}. {nearest(unknown[0], options(key))}"
+        elif not override.startswith(("+", "hydra.")) and key not in known:
+            return f"There is no setting {key!r}. {_nearest_key(key, known)}"
     return _not_in_option(str(error), overrides)
 
 
@@ -233,24 +227,8 @@ def _not_in_option(said: str, overrides: Sequence[str]) -> str:
     return f"{option} has no setting {key!r}. `evolve run ... --cfg job` prints the settings that apply."
 
 
-def _known_keys() -> set[str]:
-    keys: set[str] = set()
-    for path in bundled("conf").rglob("*.yaml"):
-        if path.parent.name in _SEVERAL_GROUPS:
-            continue
-        prefix = "" if path.parent == bundled("conf") else f"{path.parent.name}."
-        keys.update(prefix + key for key in _paths(OmegaConf.to_container(OmegaConf.load(path))))
-    return keys | set(_groups())
-
-
-def _paths(data: Any, prefix: str = "") -> Iterator[str]:
-    for key, value in data.items() if isinstance(data, dict) else ():
-        yield f"{prefix}{key}"
-        yield from _paths(value, f"{prefix}{key}.")
-
-
-def _nearest_key(key: str, known_keys: set[str]) -> str:
-    known = {name for name in known_keys if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
+def _nearest_key(key: str, keys: set[str]) -> str:
+    known = {name for name in keys if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
     same_end = sorted(name for name in known if name.endswith(f".{key}"))
     if same_end:
         return f"Did you mean {' or '.join(map(repr, same_end))}?"

@@ -8,11 +8,10 @@ from contextlib import closing
 from inspect import signature
 from pathlib import Path
 
-from hydra.utils import get_object
-
 from evolve.configuration import Config, configure, option
 from evolve.errors import ConfigurationError, SandboxUnavailable
 from evolve.evaluation import docker_engine
+from evolve.plugins.locating import locate
 from evolve.problem_library import load_problem
 
 
@@ -67,5 +66,5 @@ def _image_error(config: Config, say: Callable[[str], None]) -> str:
 
 def _makes_sandboxes(config: Config) -> bool:
     """Whether the executor makes sandboxes as configured here; otherwise those who judge choose theirs."""
-    wanted = signature(get_object(config["executor"]["_target_"])).parameters
+    wanted = signature(locate(config["executor"]["_target_"], "executor")).parameters
     return "make_sandbox" in wanted or "build_sandbox" in wanted

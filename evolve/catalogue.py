@@ -1,0 +1,131 @@
+"""What can be named: problems, and the options of configuration groups, of evolve and of plug-ins.
+
+Reads folders and YAML, and imports nothing slow, so that a shell can complete names while somebody types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from evolve.paths import bundled
+from evolve.plugins.installed import installed_plugins
+
+SEVERAL_GROUPS: Final = ("experiment", "ablation", "operator")
+"""Groups whose options hold settings of other groups."""
+_OURS: Final = "evolve"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where options and problems of one package lie; either folder may be missing."""
+
+    owner: str
+    conf: Path
+    problems: Path
+
+
+def shelves() -> list[Shelf]:
+    """Return evolve's own, then those of plug-ins. What comes first is taken where a name is there twice."""
+    of_plugins = [
+        Shelf(str(plugin), plugin.folder / "conf", plugin.folder / "problems")
+        for plugin in installed_plugins()
+        if plugin.folder is not None
+    ]
+    return [Shelf(_OURS, bundled("conf"), bundled("problems")), *of_plugins]
+
+
+def conf_folders(config_dir: Path | None = None) -> list[Path]:
+    """Return the folders of options beside evolve's own: a person's, then those of plug-ins."""
+    theirs = [config_dir.resolve()] if config_dir is not None else []
+    return theirs + [shelf.conf for shelf in shelves()[1:] if shelf.conf.is_dir()]
+
+
+# ── problems ──────────────────────────────────────────────────────────────────────────────────
+def problem_names() -> list[str]:
+    """Return the names of all problems that are not given by path."""
+    return sorted({folder.name for shelf in shelves() for folder in problems_on(shelf)})
+
+
+def problems_on(shelf: Shelf) -> list[Path]:
+    """Return the problem folders of a package."""
+    return [path.parent for path in shelf.problems.glob("*/problem.yaml") if not path.parent.name.startswith("_")]
+
+
+def problem_folder(name: str) -> Path | None:
+    """Return the folder of a problem that has a name, or None."""
+    found = (folder for shelf in shelves() for folder in problems_on(shelf) if folder.name == name)
+    return next(found, None)
+
+
+# ── options ───────────────────────────────────────────────────────────────────────────────────
+def groups() -> list[str]:
+    """Return the names of the configuration groups."""
+    return sorted({path.parent.name for shelf in shelves() for path in options_on(shelf)})
+
+
+def options(group: str) -> list[str]:
+    """Return the names of the options of a group."""
+    return sorted({path.stem for shelf in shelves() for path in shelf.conf.glob(f"{group}/*.yaml")})
+
+
+def options_on(shelf: Shelf) -> list[Path]:
+    """Return the files of a package's options."""
+    return sorted(shelf.conf.glob("*/*.yaml"))
+
+
+def option_file(group: str, name: str) -> Path | None:
+    """Return the file of an option, or None."""
+    files = (shelf.conf / group / f"{name}.yaml" for shelf in shelves())
+    return next((path for path in files if path.is_file()), None)
+
+
+def hidden() -> list[tuple[str, str]]:
+    """Return (owner, what) of options and problems of plug-ins whose name an earlier package has already."""
+    taken: set[str] = set()
+    found: list[tuple[str, str]] = []
+    for shelf in shelves():
+        names = [f"{path.parent.name}={path.stem}" for path in options_on(shelf)]
+        names += [f"problem={folder.name}" for folder in problems_on(shelf)]
+        found += [(shelf.owner, name) for name in names if name in taken]
+        taken.update(names)
+    return found
+
+
+# ── settings ──────────────────────────────────────────────────────────────────────────────────
+def known_keys() -> set[str]:
+    """Return every key that some option or the main configuration has, and the names of the groups."""
+    keys: set[str] = set()
+    for shelf in shelves():
+        for path in (shelf.conf / "config.yaml", *options_on(shelf)):
+            keys.update(_keys_of(path))
+    return keys | set(groups())
+
+
+def _keys_of(path: Path) -> Iterator[str]:
+    if not path.is_file() or path.parent.name in SEVERAL_GROUPS[:2]:
+        return
+    group = "mutation" if path.parent.name == "operator" else path.parent.name
+    prefix = "" if path.name == "config.yaml" else f"{group}."
+    for key in dotted_keys(as_yaml_has_it(path)):
+        if not key.startswith("defaults"):
+            yield prefix + key
+
+
+def as_yaml_has_it(path: Path) -> Any:
+    """Return what a YAML file says; nothing where it cannot be read, which Hydra will say when it is used."""
+    try:
+        return yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return None
+
+
+def dotted_keys(data: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted key of every mapping and value."""
+    for key, value in data.items() if isinstance(data, dict) else ():
+        yield f"{prefix}{key}"
+        yield from dotted_keys(value, f"{prefix}{key}.")
