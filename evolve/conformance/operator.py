@@ -1,4 +1,4 @@
-"""What every operator that needs no model promises. A new operator is one line in OPERATORS."""
+"""What every operator that needs no model promises."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from evolve.domain.problem import Limits, Problem, Stage
 from evolve.domain.program import Program
 from evolve.errors import ProposalRejected
 from evolve.interfaces import Context, Draft, Exhibit, Operator
-from evolve.mutation.syntax import Syntax
-from evolve.mutation.tune import Tune
-
-OPERATORS: dict[str, Callable[[], Operator]] = {"syntax": Syntax, "tune": Tune}
 
 FROZEN_HEAD = "import math  # é\r\nLIMIT = 12.5\r\n# EVOLVE-BLOCK-START\r\n"
 BLOCK = "def rule(x, y):\r\n    if x < 3.5:\r\n        return x * 2.5 + y\r\n    return y - 0.5 * x\r\n"
@@ -38,11 +34,6 @@ HOPELESS: dict[str, Mapping[str, str]] = {
     "not_python": {"main.txt": "x = 1.5\n"},
     "only_signatures": {"main.py": "def f(a=1.5) -> 'b':\n    '''Text.'''\n"},
 }
-
-
-@pytest.fixture(params=OPERATORS)
-def make(request: pytest.FixtureRequest) -> Callable[[], Operator]:
-    return OPERATORS[request.param]
 
 
 def problem(language: str = "python", editable: tuple[str, ...] = ("*",)) -> Problem:
@@ -80,100 +71,111 @@ def context(
     return Context(10 + seed, problem(language, editable), shown, others, np.random.default_rng(seed))
 
 
-async def test_it_returns_a_changed_program_and_a_json_account(make: Callable[[], Operator]) -> None:
-    operator = make()
-    for seed in range(20):
-        draft = await operator.propose(context(MARKED, seed))
-        assert draft.files != MARKED
-        assert draft.files.keys() == MARKED.keys()
-        assert draft.detail["operator"] == operator.name
-        assert json.loads(json.dumps(draft.detail, allow_nan=False)) == draft.detail
+class OperatorSuite:
+    """What every operator that needs no model promises. A class of yours says how one is made."""
 
+    @pytest.fixture
+    def make(self) -> Callable[[], Operator]:
+        """Return what makes a new operator."""
+        raise NotImplementedError("Override the fixture make in your class.")
 
-async def test_equal_contexts_give_equal_drafts(make: Callable[[], Operator]) -> None:
-    used = make()
-    for seed in range(20):
-        await used.propose(context(OTHER, seed + 100))
-        assert await used.propose(context(MARKED, seed)) == await make().propose(context(MARKED, seed))
+    @pytest.mark.asyncio
+    async def test_it_returns_a_changed_program_and_a_json_account(self, make: Callable[[], Operator]) -> None:
+        operator = make()
+        for seed in range(20):
+            draft = await operator.propose(context(MARKED, seed))
+            assert draft.files != MARKED
+            assert draft.files.keys() == MARKED.keys()
+            assert draft.detail["operator"] == operator.name
+            assert json.loads(json.dumps(draft.detail, allow_nan=False)) == draft.detail
 
+    @pytest.mark.asyncio
+    async def test_equal_contexts_give_equal_drafts(self, make: Callable[[], Operator]) -> None:
+        used = make()
+        for seed in range(20):
+            await used.propose(context(OTHER, seed + 100))
+            assert await used.propose(context(MARKED, seed)) == await make().propose(context(MARKED, seed))
 
-async def test_different_randomness_gives_different_drafts(make: Callable[[], Operator]) -> None:
-    operator = make()
-    children = [(await operator.propose(context(MARKED, seed))).files["main.py"] for seed in range(20)]
-    assert len(set(children)) > 10
+    @pytest.mark.asyncio
+    async def test_different_randomness_gives_different_drafts(self, make: Callable[[], Operator]) -> None:
+        operator = make()
+        children = [(await operator.propose(context(MARKED, seed))).files["main.py"] for seed in range(20)]
+        assert len(set(children)) > 10
 
+    @pytest.mark.asyncio
+    async def test_what_lies_outside_the_blocks_stays_byte_for_byte(self, make: Callable[[], Operator]) -> None:
+        operator = make()
+        for seed in range(100):
+            draft = await operator.propose(context(MARKED, seed))
+            child = draft.files["main.py"]
+            assert child.startswith(FROZEN_HEAD)
+            assert child.endswith(FROZEN_TAIL)
+            assert draft.files["table.csv"] == MARKED["table.csv"]
 
-async def test_what_lies_outside_the_blocks_stays_byte_for_byte(make: Callable[[], Operator]) -> None:
-    operator = make()
-    for seed in range(100):
-        draft = await operator.propose(context(MARKED, seed))
-        child = draft.files["main.py"]
-        assert child.startswith(FROZEN_HEAD)
-        assert child.endswith(FROZEN_TAIL)
-        assert draft.files["table.csv"] == MARKED["table.csv"]
+    @pytest.mark.asyncio
+    async def test_files_that_are_not_editable_stay(self, make: Callable[[], Operator]) -> None:
+        operator = make()
+        changed = set()
+        for seed in range(40):
+            draft = await operator.propose(context(MANY_FILES, seed, editable=("main.py", "lib/*")))
+            changed |= {path for path in MANY_FILES if draft.files[path] != MANY_FILES[path]}
+        assert changed == {"main.py", "lib/part.py"}
 
+    @pytest.mark.asyncio
+    @pytest.mark.parametrize("name", HOPELESS)
+    async def test_hopeless_programs_are_rejected_with_a_cause(self, make: Callable[[], Operator], name: str) -> None:
+        with pytest.raises(ProposalRejected) as caught:
+            await make().propose(context(HOPELESS[name]))
+        assert caught.value.cause.isidentifier()
+        assert caught.value.detail
 
-async def test_files_that_are_not_editable_stay(make: Callable[[], Operator]) -> None:
-    operator = make()
-    changed = set()
-    for seed in range(40):
-        draft = await operator.propose(context(MANY_FILES, seed, editable=("main.py", "lib/*")))
-        changed |= {path for path in MANY_FILES if draft.files[path] != MANY_FILES[path]}
-    assert changed == {"main.py", "lib/part.py"}
+    @pytest.mark.asyncio
+    @pytest.mark.parametrize("language", ["cpp", "julia", "text"])
+    async def test_programs_of_other_languages_change_or_are_rejected(
+        self, make: Callable[[], Operator], language: str
+    ) -> None:
+        files = {"main.src": "f(x1) = 2.5 * x1 + 3 # 7\n"}
+        draft = await make().propose(context(files, 1, language))
+        assert draft.files["main.src"] != files["main.src"]
+        assert draft.files["main.src"].endswith("# 7\n")
+        with pytest.raises(ProposalRejected):
+            await make().propose(context({"main.src": "x1 = y\n"}, 1, language))
 
+    @pytest.mark.asyncio
+    async def test_the_context_is_left_as_it_was(self, make: Callable[[], Operator]) -> None:
+        given = context(MARKED)
+        await make().propose(given)
+        assert given.parent.program.files == MARKED
+        assert given.parent.program.detail == {"operator": "seed"}
 
-@pytest.mark.parametrize("name", HOPELESS)
-async def test_hopeless_programs_are_rejected_with_a_cause(make: Callable[[], Operator], name: str) -> None:
-    with pytest.raises(ProposalRejected) as caught:
-        await make().propose(context(HOPELESS[name]))
-    assert caught.value.cause.isidentifier()
-    assert caught.value.detail
+    @pytest.mark.asyncio
+    async def test_every_end_of_an_attempt_may_be_observed(self, make: Callable[[], Operator]) -> None:
+        operator = make()
+        for step, outcome in enumerate(Outcome, start=1):
+            draft: Draft = await operator.propose(context(MARKED, step))
+            gains = (1.0,) if outcome is Outcome.VALID else ()
+            scored = Scored(step, 0, (0,), operator.name, outcome, gains)
+            operator.observe(scored, Program(step, {}, (0,), json.loads(json.dumps(draft.detail))))
+            operator.observe(Scored(step + 50, 0, (), operator.name, outcome, gains), None)
+            operator.observe(
+                Scored(step + 60, 0, (0,), "diff", outcome, gains), Program(step + 60, {}, (0,), {"operator": "diff"})
+            )
+        assert (await operator.propose(context(MARKED, 99))).files != MARKED
 
-
-@pytest.mark.parametrize("language", ["cpp", "julia", "text"])
-async def test_programs_of_other_languages_change_or_are_rejected(make: Callable[[], Operator], language: str) -> None:
-    files = {"main.src": "f(x1) = 2.5 * x1 + 3 # 7\n"}
-    draft = await make().propose(context(files, 1, language))
-    assert draft.files["main.src"] != files["main.src"]
-    assert draft.files["main.src"].endswith("# 7\n")
-    with pytest.raises(ProposalRejected):
-        await make().propose(context({"main.src": "x1 = y\n"}, 1, language))
-
-
-async def test_the_context_is_left_as_it_was(make: Callable[[], Operator]) -> None:
-    given = context(MARKED)
-    await make().propose(given)
-    assert given.parent.program.files == MARKED
-    assert given.parent.program.detail == {"operator": "seed"}
-
-
-async def test_every_end_of_an_attempt_may_be_observed(make: Callable[[], Operator]) -> None:
-    operator = make()
-    for step, outcome in enumerate(Outcome, start=1):
-        draft: Draft = await operator.propose(context(MARKED, step))
-        gains = (1.0,) if outcome is Outcome.VALID else ()
-        scored = Scored(step, 0, (0,), operator.name, outcome, gains)
-        operator.observe(scored, Program(step, {}, (0,), json.loads(json.dumps(draft.detail))))
-        operator.observe(Scored(step + 50, 0, (), operator.name, outcome, gains), None)
-        operator.observe(
-            Scored(step + 60, 0, (0,), "diff", outcome, gains), Program(step + 60, {}, (0,), {"operator": "diff"})
-        )
-    assert (await operator.propose(context(MARKED, 99))).files != MARKED
-
-
-async def test_what_was_observed_is_all_it_remembers(make: Callable[[], Operator]) -> None:
-    live, told = make(), []
-    parent = exhibit(MARKED, 0)
-    for step in range(1, 60):
-        draft = await live.propose(context(parent, step))
-        program = Program(step, draft.files, (parent.program.step,), json.loads(json.dumps(draft.detail)))
-        scored = Scored(step, 0, (0,), live.name, Outcome.VALID, (float(step % 11),))
-        if step % 3:
-            told.append((scored, Program(step, {}, program.parents, program.detail)))
-            live.observe(*told[-1])
-        if step % 10 == 0:
-            parent = Exhibit(program, scored, parent.evaluation)
-    rebuilt = make()
-    for attempt in told:
-        rebuilt.observe(*attempt)
-    assert await rebuilt.propose(context(parent, 500)) == await live.propose(context(parent, 500))
+    @pytest.mark.asyncio
+    async def test_what_was_observed_is_all_it_remembers(self, make: Callable[[], Operator]) -> None:
+        live, told = make(), []
+        parent = exhibit(MARKED, 0)
+        for step in range(1, 60):
+            draft = await live.propose(context(parent, step))
+            program = Program(step, draft.files, (parent.program.step,), json.loads(json.dumps(draft.detail)))
+            scored = Scored(step, 0, (0,), live.name, Outcome.VALID, (float(step % 11),))
+            if step % 3:
+                told.append((scored, Program(step, {}, program.parents, program.detail)))
+                live.observe(*told[-1])
+            if step % 10 == 0:
+                parent = Exhibit(program, scored, parent.evaluation)
+        rebuilt = make()
+        for attempt in told:
+            rebuilt.observe(*attempt)
+        assert await rebuilt.propose(context(parent, 500)) == await live.propose(context(parent, 500))

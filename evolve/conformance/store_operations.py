@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -12,6 +11,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from evolve.conformance.clock import Clock
+from evolve.conformance.store import (
+    ODD_TEXTS,
+    RUN,
+    answer,
+    called,
+    contents,
+    finished,
+    learned,
+    prompted,
+    selected,
+)
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program, fingerprint
 from evolve.domain.proposal import Applied, CallState, Completed, Evaluated, Event, Record
@@ -19,28 +30,11 @@ from evolve.domain.steering import Hint, Order, Pin, Stop
 from evolve.errors import StoreError
 from evolve.interfaces import Lease, Store
 from evolve.store.memory import MemoryStore
-from evolve.store.sql import SqlStore
-from tests.conformance.test_store_conformance import (
-    ODD_TEXTS,
-    RUN,
-    Clock,
-    answer,
-    called,
-    contents,
-    finished,
-    learned,
-    on_server,
-    prompted,
-    selected,
-    shared_database,
-)
-
-__all__ = ["shared_database"]
 
 LEASE_S = 60.0
 RUNS = (RUN.id, "other")
-Open = Callable[[Clock, bool], SqlStore]
-"""Opens the database, emptied if that is wanted."""
+Open = Callable[[Clock, bool], Store]
+"""Opens the store, emptied if that is wanted."""
 
 texts = st.text(max_size=8) | st.sampled_from(ODD_TEXTS[:8])
 steps = st.integers(0, 4)
@@ -89,12 +83,12 @@ holders = st.sampled_from(["a:1:1", "b:1:1"])
 class Operations(RuleBasedStateMachine):
     """Does the same with a database and with the reference; answers and kinds of errors must be equal."""
 
-    def __init__(self, open_database: Open) -> None:
+    def __init__(self, open_store: Open) -> None:
         super().__init__()
-        self._open = open_database
+        self._open = open_store
         self._clock = Clock()
         self._memory: Store = MemoryStore(clock=self._clock)
-        self._database: Store = open_database(self._clock, True)
+        self._database: Store = open_store(self._clock, True)
         self._leases: list[Lease] = []
         self._numbers: list[tuple[int, int]] = [(0, 0)]
 
@@ -209,24 +203,18 @@ def _outcome(operation: Callable[[Store], object], store: Store) -> object:
         return type(error)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    def sqlite(clock: Clock, emptied: bool) -> SqlStore:
-        path = tmp_path / "a.db"
-        for old in tmp_path.glob("a.db*") if emptied else ():
-            old.unlink()
-        return SqlStore(f"sqlite:///{path}", clock=clock)
+class StoreOperationsSuite:
+    """Every operation of a store does what the reference does. A class of yours says how one is opened."""
 
-    def postgres(clock: Clock, emptied: bool) -> SqlStore:
-        return on_server(request.getfixturevalue("shared_database"), clock, emptied=emptied)
+    @pytest.fixture
+    def open_store(self) -> Open:
+        """Return what opens a store, emptied if that is wanted; otherwise with what was written before."""
+        raise NotImplementedError("Override the fixture open_store in your class.")
 
-    return {"sqlite": sqlite, "postgres": postgres}[str(request.param)]
-
-
-def test_every_operation_does_in_a_database_what_it_does_in_memory(open_database: Open) -> None:
-    run_state_machine_as_test(
-        cast(type[RuleBasedStateMachine], lambda: Operations(open_database)),
-        settings=settings(
-            max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+    def test_every_operation_does_in_a_database_what_it_does_in_memory(self, open_store: Open) -> None:
+        run_state_machine_as_test(
+            cast(type[RuleBasedStateMachine], lambda: Operations(open_store)),
+            settings=settings(
+                max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            ),
+        )
