@@ -22,7 +22,7 @@ _COMMANDS = {
     "verify": ("evolve.cli.verifying", "Prove that what is on record is whole."),
     "eval": ("evolve.cli.judging", "Judge programs."),
     "check": ("evolve.cli.judging", "Try a problem folder out; asks no model."),
-    "new": ("evolve.cli.judging", "Write a working problem folder."),
+    "new": ("evolve.cli.creating", "Write a working problem folder, or a package with a plug-in."),
     "import": ("evolve.cli.importing", "Make a problem folder of an OpenEvolve or ShinkaEvolve task, or a command."),
     "runs": ("evolve.cli.looking", "List the runs of a store."),
     "show": ("evolve.cli.looking", "Show a run, or one of its programs."),
