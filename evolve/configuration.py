@@ -39,13 +39,18 @@ def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Confi
     Raises ConfigurationError that names the nearest valid key or option.
     """
     register_resolvers()
-    arguments = [*_search_path(config_dir), *(part for override in overrides for part in normal_form(override))]
+    arguments = composing(overrides, config_dir)
     with initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
         try:
             config = compose("config", arguments)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigurationError(_explain(error, arguments)) from error
     return as_data(config)
+
+
+def composing(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
+    """Return overrides as Hydra wants them, and where else it finds options. Raises ConfigurationError."""
+    return [*_search_path(config_dir), *(part for override in overrides for part in normal_form(override))]
 
 
 def _search_path(config_dir: Path | None) -> list[str]:

@@ -33,6 +33,8 @@ _COMMANDS = {
     "report": ("evolve.cli.reporting", "Write a run as one HTML file to send to somebody."),
     "ui": ("evolve.cli.viewing", "Show runs in a browser."),
     "store": ("evolve.cli.storing", "Copy and import runs, give up what takes room, say what takes it."),
+    "config": ("evolve.cli.config", "Show what is set and from where, and the options there are."),
+    "completion": ("evolve.cli.completion", "Print what makes a shell complete commands, settings and names."),
     "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
     "worker": ("evolve.cli.working", "Judge programs for a run on another machine."),
     "image": ("evolve.cli.images", "Build and list the container images of sandbox=docker."),

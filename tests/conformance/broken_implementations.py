@@ -53,7 +53,6 @@ from evolve.search.grid import GridArchive
 from evolve.store.memory import MemoryStore
 from tests.controller.controller_support import write_problem
 
-
 settings.register_profile("first example", phases=[Phase.generate])  # a failure is enough; the smallest takes a while
 settings.load_profile("first example")
 
