@@ -10,7 +10,7 @@ import click
 from evolve import __version__
 from evolve.errors import EvolveError, nearest
 
-_COMMANDS = {
+_COMMANDS = {  # name -> module, what it does
     "run": ("evolve.cli.running", "Evolve a problem's program."),
     "resume": ("evolve.cli.running", "Go on with a run that was stopped or cut off."),
     "attach": ("evolve.cli.detaching", "Watch a run that works on a cluster; Ctrl+C detaches."),
@@ -42,6 +42,7 @@ _COMMANDS = {
 }
 
 
+_COMPLETE = "__complete"
 _FUNCTIONS = {"eval": "eval_", "fork": "fork_", "open": "open_", "import": "import_"}
 
 
@@ -70,6 +71,11 @@ class _Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _functions() -> dict[str, tuple[str, str]]:
+    """Return command -> module and function."""
+    return {name: (module, _FUNCTIONS.get(name, name)) for name, (module, _) in _COMMANDS.items()}
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="evolve")
 def command_line() -> None:
@@ -77,7 +83,15 @@ def command_line() -> None:
 
 
 def main() -> None:
-    """Run the command line; expected errors are printed as sentences, without a traceback."""
+    """Run the command line; expected errors are printed as sentences, without a traceback.
+
+    As ``evolve __complete WORD...`` it is what shells ask: the last word is the one that is being typed.
+    """
+    if sys.argv[1:2] == [_COMPLETE]:
+        from evolve.cli.completing import candidates
+
+        click.echo("".join(f"{word}\n" for word in candidates(sys.argv[2:], _functions())), nl=False)
+        return
     try:
         command_line.main(prog_name="evolve")
     except EvolveError as error:

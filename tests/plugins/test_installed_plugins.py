@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from evolve.plugins.writing import kinds, write_plugin
+from evolve.store.sql import SqlStore
 
 ROOT = Path(__file__).resolve().parents[2]
 Evolve = Callable[..., subprocess.CompletedProcess[str]]
@@ -57,7 +59,7 @@ def evolve(site: Path, tmp_path: Path) -> Evolve:
     return run
 
 
-def test_a_run_is_made_of_plugins_alone_and_its_record_names_them(evolve: Evolve) -> None:
+def test_a_run_is_made_of_plugins_alone_and_its_record_names_them(evolve: Evolve, tmp_path: Path) -> None:
     ran = evolve(
         "run",
         "problem=my_problem",
@@ -78,9 +80,9 @@ def test_a_run_is_made_of_plugins_alone_and_its_record_names_them(evolve: Evolve
     assert json.loads(ran.stdout)["best"]["outcome"] == "valid"
     shown = evolve("show", "mine", "--store", "my_store:///runs/my_store.db", "--operators", "--json")
     assert "my_operator" in shown.stdout, shown.stderr
-    exported = evolve("export", "mine", "--store", "my_store:///runs/my_store.db", "--no-files")
-    run = json.loads(exported.stdout.splitlines()[0])
-    assert "my-operator 0.1.0" in json.dumps(run), "the provenance names package and version"
+    with closing(SqlStore(f"sqlite:///{tmp_path}/runs/my_store.db")) as store:
+        used = store.run("mine").provenance["plugins"]
+    assert isinstance(used, dict) and used["my_operator"] == "my-operator 0.1.0"
     replayed = evolve("replay", "mine", "--store", "my_store:///runs/my_store.db")
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
 
