@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -156,14 +157,19 @@ def _unreadable(override: str) -> str:
     return f"The value of {key}={value} cannot be read. Put a text with special characters in quotes: \"{key}='TEXT'\"."
 
 
-def sweep(arguments: Sequence[str], run: Callable[[Config], None]) -> None:
-    """Let Hydra's sweeper call ``run`` for each combination of comma-separated values."""
+def sweep(arguments: Sequence[str], run: Callable[[Config, Sequence[str]], float | None]) -> None:
+    """Let Hydra's sweeper have ``run`` called for each combination of values, with the overrides that made it.
+
+    What ``run`` returns is what a sweeper that optimises is told. Another launcher may call it elsewhere.
+    """
     register_resolvers()
     sys.argv = ["evolve run", "--multirun", *arguments]
 
     @hydra.main(config_path=str(bundled("conf")), config_name="config", version_base="1.3")
-    def once(config: DictConfig) -> None:
-        run({key: value for key, value in as_data(config).items() if key != "hydra"})
+    def once(config: DictConfig) -> float | None:
+        register_resolvers()  # a launcher may have brought this to another process
+        settings = {key: value for key, value in as_data(config).items() if key != "hydra"}
+        return run(settings, list(HydraConfig.get().overrides.task))
 
     once()
 
