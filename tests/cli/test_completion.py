@@ -4,12 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
-from evolve.cli import main as cli
 from evolve.cli.command_lines import command_line
 from evolve.cli.completing import candidates
 from evolve.conformance.whole_run import RUN
@@ -17,8 +17,12 @@ from evolve.store.run_ids import run_ids
 from evolve.store.sql import SqlStore
 from tests.cli.cli_support import ROOT
 
+cli = import_module("evolve.cli.main")
 FUNCTIONS = cli._functions()
-BASH = 'COMP_LINE="{line}"; COMP_POINT=${{#COMP_LINE}}; compopt() {{ :; }}; _evolve evolve; printf "%s\\n" "${{COMPREPLY[@]}}"'
+BASH = (
+    'COMP_LINE="{line}"; COMP_POINT=${{#COMP_LINE}}; compopt() {{ :; }}; _evolve evolve; '
+    'printf "%s\\n" "${{COMPREPLY[@]}}"'
+)
 ZSH = "words=({line}); CURRENT=$#words; PREFIX=${{words[-1]}}; _evolve"
 SHELLS = [shell for shell in ("bash", "zsh", "fish") if shell == "bash" or shutil.which(shell)]
 
@@ -101,19 +105,18 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(("line", "expected"), [("evolve run search=gr", "greedy"), ("evolve verif", "verify")])
 def test_a_real_shell_completes(shell: str, line: str, expected: str, path: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-    script = subprocess.run(
-        ["evolve", "completion", shell], env=environment, capture_output=True, text=True, check=True
-    )
-    (tmp_path / "script").write_text(script.stdout)
+    with (tmp_path / "script").open("w") as script:
+        subprocess.run(["evolve", "completion", shell], env=environment, stdout=script, check=True)
     asked = {
         "bash": f"source ./script; {BASH.format(line=line)}",
         "zsh": f"compdef() {{ :; }}; compadd() {{ print -l -- $@ }}; source ./script; {ZSH.format(line=line)}",
         "fish": f"source ./script; complete -C '{line}'",
     }[shell]
     options = {"bash": ["--norc"], "zsh": ["-f"], "fish": []}[shell]
+    command = [shell, *options, "-c", asked]
     ran = subprocess.run(
-        [shell, *options, "-c", asked], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )  # fmt: skip
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     full = line.split(" ")[-1].partition("=")[0] + f"={expected}" if "=" in line else expected
     assert ran.stdout.split()[-1] == (expected if shell == "bash" else full), ran.stderr
 

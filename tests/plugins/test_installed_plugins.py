@@ -107,7 +107,7 @@ def test_several_operators_may_be_added_and_archives_and_models_be_named(evolve:
     ],
 )
 def test_names_of_plugins_are_suggested(evolve: Evolve, override: str, expected: str) -> None:
-    ran = evolve("run", "problem=my_problem", override, "--cfg", "job")
+    ran = evolve("run", "problem=my_problem", override, "budget.proposals=1")
     assert ran.returncode == 1
     assert expected in ran.stderr and "Traceback" not in ran.stderr
 
