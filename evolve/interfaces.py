@@ -23,7 +23,7 @@ Sandbox            evaluation.process_sandbox, .docker_sandbox async
 Executor           controller.local_executor, cluster.ray_exe~ async
 =================  ==========================================  =================================
 
-Each protocol has one conformance suite under ``tests/conformance`` that every implementation passes.
+Each protocol has one conformance suite in ``evolve/conformance`` that every implementation passes, ours and others.
 """
 
 from __future__ import annotations

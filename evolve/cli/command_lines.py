@@ -73,7 +73,9 @@ def _line(node: ast.FunctionDef, shared: Mapping[str, ast.expr]) -> CommandLine:
 
 def _options(call: ast.Call) -> Iterator[tuple[str, bool]]:
     names = [_text(argument) for argument in call.args if _text(argument).startswith("-")]
-    is_flag = any(keyword.arg == "is_flag" for keyword in call.keywords) or any("/" in name for name in names)
+    is_flag = any(ast.unparse(keyword) == "is_flag=True" for keyword in call.keywords) or any(
+        "/" in name for name in names
+    )
     for name in names:
         for part in name.split("/"):
             yield part, not is_flag

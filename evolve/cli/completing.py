@@ -7,8 +7,8 @@ from pathlib import Path
 
 from evolve import catalogue
 from evolve.cli.command_lines import CommandLine, command_line
-from evolve.cli.options import usual_store
 from evolve.plugins.writing import kinds
+from evolve.store.address import usual_store
 from evolve.store.run_ids import run_ids
 
 _SETTINGS = ("overrides", "words")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from dataclasses import asdict
 from typing import Any
@@ -13,14 +12,7 @@ import click
 from evolve.domain.evaluation import Evaluation
 from evolve.domain.spread import Spread
 from evolve.evaluation.agreement import Agreement
-from evolve.store.address import public
-
-DEFAULT_STORE = "sqlite:///runs/evolve.db"
-
-
-def usual_store() -> str:
-    """Return the URL of the store that commands use unless told otherwise."""
-    return os.environ.get("EVOLVE_STORE", DEFAULT_STORE)
+from evolve.store.address import DEFAULT_STORE, public, usual_store
 
 
 def address(run: str, store: str) -> str:

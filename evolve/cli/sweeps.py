@@ -50,7 +50,7 @@ class Sweep:
         mine = info.provenance.get(_SWEEP)
         if not isinstance(mine, Mapping) or mine.get("id") != self.id:
             return None
-        return {key: value for key, _, value in (str(word).partition("=") for word in mine["overrides"])}
+        return {key: value for key, _, value in (str(word).lstrip("+~").partition("=") for word in mine["overrides"])}
 
 
 def _varied(made_by: Sequence[Mapping[str, str]]) -> list[str]:

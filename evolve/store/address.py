@@ -1,9 +1,12 @@
-"""How the place of a store is named to people: never with a password. Needs no database library."""
+"""Which store is meant, and how its place is named to people: never with a password. Needs no database library."""
 
 from __future__ import annotations
 
+import os
 import re
+from typing import Final
 
+DEFAULT_STORE: Final = "sqlite:///runs/evolve.db"
 _POSTGRES = re.compile(r"postgres(ql)?(\+psycopg)?")
 _PASSWORD = re.compile(r"(?<=://)([^:/@?]*):.*@")
 _IN_QUERY = re.compile(r"((?:^|[?&])(?:ssl)?password=)[^&]*", re.IGNORECASE)
@@ -17,3 +20,8 @@ def public(url: str) -> str:
 def is_postgres(url: str) -> bool:
     """Whether a URL names a database on a PostgreSQL server."""
     return _POSTGRES.fullmatch(url.partition("://")[0]) is not None
+
+
+def usual_store() -> str:
+    """Return the URL of the store that commands use unless told otherwise."""
+    return os.environ.get("EVOLVE_STORE", DEFAULT_STORE)
