@@ -121,7 +121,8 @@ def _known_comment(found: Mapping[str, _Origin], key: str) -> str:
 def _parts(arguments: Sequence[str]) -> Sequence[ResultDefault]:
     with initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        return loader.compute_defaults_list("config", list(arguments), RunMode.RUN).defaults
+        parts: Sequence[ResultDefault] = loader.compute_defaults_list("config", list(arguments), RunMode.RUN).defaults
+        return parts
 
 
 def _usual_options() -> set[str]:

@@ -15,9 +15,10 @@ from evolve import wiring
 from evolve.bundles.archive import MAX_BYTES
 from evolve.bundles.bundle import make_bundle, open_bundle, verify_bundle
 from evolve.cli.looking import attempt_row, opened_store
-from evolve.cli.options import DEFAULT_STORE, as_json, json_option, run_argument, say, store_option
+from evolve.cli.options import as_json, json_option, run_argument, say, store_option
 from evolve.errors import ConfigurationError, ProblemError
 from evolve.interfaces import Store
+from evolve.store.address import DEFAULT_STORE
 from evolve.store.exporting import Form, export_run
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from evolve.cli.options import DEFAULT_STORE, say, usual_store
+from evolve.cli.options import say
 from evolve.errors import ConfigurationError
+from evolve.store.address import DEFAULT_STORE, usual_store
 
 
 @click.command()

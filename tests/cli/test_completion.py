@@ -73,8 +73,8 @@ def test_runs_are_those_of_the_store_that_is_named(tmp_path: Path, postgres_url:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_is_read_from_the_source_is_what_the_command_takes(name: str) -> None:
-    context = click.Context(cli._evolve)
-    command = cli._evolve.get_command(context, name)
+    context = click.Context(cli.command_line)
+    command = cli.command_line.get_command(context, name)
     assert command is not None
     line = command_line(*FUNCTIONS[name])
     assert_same(command, line.arguments, line.options)

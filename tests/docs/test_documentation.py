@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import pytest
 
 from evolve import configuration
 from evolve.cli.main import command_line
+from evolve.errors import ConfigurationError
 from tests.docs.blocks import ROOT, Block, blocks, pages
 from tests.docs.place import RUN, Place, prepare
 
@@ -97,5 +97,5 @@ def test_a_block_that_fails_is_seen(place: Place) -> None:
     assert place.run(f"evolve show {RUN} --costs | cat").returncode == 0
     with pytest.raises(click.NoSuchOption):
         _check_command(["run", "--no-such-option"])
-    with pytest.raises(configuration.ConfigurationError):
+    with pytest.raises(ConfigurationError):
         _check_command(["run", "problem=./mine", "serch=greedy"])
