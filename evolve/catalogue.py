@@ -15,7 +15,9 @@ import yaml
 from evolve.paths import bundled
 from evolve.plugins.installed import installed_plugins
 
-SEVERAL_GROUPS: Final = ("experiment", "ablation", "operator")
+_OF_ALL: Final = ("experiment", "ablation")
+_OF_MUTATION: Final = "operator"
+SEVERAL_GROUPS: Final = (*_OF_ALL, _OF_MUTATION)
 """Groups whose options hold settings of other groups."""
 _OURS: Final = "evolve"
 
@@ -107,9 +109,9 @@ def known_keys() -> set[str]:
 
 
 def _keys_of(path: Path) -> Iterator[str]:
-    if not path.is_file() or path.parent.name in SEVERAL_GROUPS[:2]:
+    if not path.is_file() or path.parent.name in _OF_ALL:
         return
-    group = "mutation" if path.parent.name == "operator" else path.parent.name
+    group = "mutation" if path.parent.name == _OF_MUTATION else path.parent.name
     prefix = "" if path.name == "config.yaml" else f"{group}."
     for key in dotted_keys(as_yaml_has_it(path)):
         if not key.startswith("defaults"):
