@@ -386,7 +386,7 @@ def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, js
         return None
 
     configuration.sweep(configuration.composing(chosen, config_dir), once)
-    if not json_:
+    if not json_ and study.is_empty:
         swept.report(overrides, config_dir)
     return study.close(json_)
 
@@ -394,11 +394,17 @@ def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, js
 def _sweep_one(
     config: configuration.Config, swept: Sweep, made_by: Sequence[str], quiet: bool, json_: bool
 ) -> float | None:
-    """Work on one run of a sweep; return the champion's gain in the first objective: more is better."""
-    if wiring.is_detached(config):
-        raise ConfigurationError("The runs of a sweep are awaited by this command: controller.detached=false.")
+    """Work on one run of a sweep; return the champion's gain in the first objective: more is better.
+
+    None where another controller works on it.
+    """
     parts = wiring.build(config)
     info = swept.noted(wiring.new_run(config, parts), made_by)
+    if wiring.is_detached(config):
+        code = _on_cluster(config, parts, info, quiet, json_)
+        if code:
+            sys.exit(code)
+        return None
     result = _worked(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
     if result.status == "failed":
         sys.exit(1)

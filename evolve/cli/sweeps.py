@@ -29,8 +29,10 @@ class Sweep:
         return replace(info, provenance={**info.provenance, _SWEEP: mine})
 
     def report(self, overrides: Sequence[str], config_dir: Path | None) -> None:
-        """Print a table of the runs, the best first. Prints nothing if there is no such run."""
+        """Print a table of the runs, the best first. Prints nothing if there is no such run, or no one store."""
         ours = [word for word in overrides if word.startswith(("store=", "store."))]
+        if any("," in word for word in ours):
+            return
         store = wiring.open_store(configuration.configure(["problem=none", *ours], config_dir))
         try:
             rows = self._rows(store)
