@@ -26,10 +26,14 @@ def check_arguments(target: Callable[..., object], values: Mapping[str, Any], wh
 
 
 def _hints(target: Callable[..., object]) -> dict[str, Any]:
-    if not isinstance(target, type):
-        return get_type_hints(target)
-    maker = next(vars(kind)["__init__"] for kind in target.__mro__ if "__init__" in vars(kind))
-    return get_type_hints(maker)
+    """Return the types of a callable's parameters; none where they are imported for type checkers alone."""
+    maker = target
+    if isinstance(target, type):
+        maker = next(vars(kind)["__init__"] for kind in target.__mro__ if "__init__" in vars(kind))
+    try:
+        return get_type_hints(maker)
+    except NameError:
+        return {}
 
 
 def check_value(value: object, hint: Any, where: str) -> None:

@@ -6,33 +6,36 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from evolve.catalogue import (
+    SEVERAL_GROUPS,
+    TRACKER,
+    TRACKERS,
+    conf_folders,
+    groups,
+    known_keys,
+    option_file,
+    options,
+    problem_names,
+)
 from evolve.errors import ConfigurationError, nearest
 from evolve.paths import bundled
-from evolve.problem_library import problem_names
 
 Config = Mapping[str, Any]
 
-_EXPERIMENT = "experiment"
-
-_SEVERAL_GROUPS = (_EXPERIMENT, "ablation")
-"""Groups whose options hold settings of other groups."""
-
 _HYDRA = threading.Lock()
 """Held while Hydra composes: where it looks for options is a global of the process."""
-
-_TRACKER, _TRACKERS = "tracker", "trackers"
-"""The group of which several options may be chosen, and where their settings are."""
 
 _NAMES = ("problem", "run", "store.url")
 
@@ -51,9 +54,7 @@ def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Confi
     Raises ConfigurationError that names the nearest valid key or option.
     """
     register_resolvers()
-    arguments = [part for override in overrides for part in normal_form(override)]
-    if config_dir is not None:
-        arguments.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
+    arguments = composing(overrides, config_dir)
     with _HYDRA, initialize_config_dir(config_dir=str(bundled("conf")), version_base="1.3"):
         try:
             config = compose("config", arguments)
@@ -62,13 +63,24 @@ def configure(overrides: Sequence[str], config_dir: Path | None = None) -> Confi
     return as_data(config)
 
 
+def composing(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
+    """Return overrides as Hydra wants them, and where else it finds options. Raises ConfigurationError."""
+    return [*_search_path(config_dir), *(part for override in overrides for part in normal_form(override))]
+
+
+def _search_path(config_dir: Path | None) -> list[str]:
+    """Return the override that names the folders of options beside evolve's own, if there are any."""
+    folders = [quoted(f"file://{folder}") for folder in conf_folders(config_dir)]
+    return [f"hydra.searchpath=[{','.join(folders)}]"] if folders else []
+
+
 def as_data(config: DictConfig) -> Config:
     """Return a composed configuration as plain, resolved data. Raises ConfigurationError."""
     try:
         data = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = error.full_key or "a setting"
-        hint = f"Bundled problems: {', '.join(problem_names())}." if key == "problem" else ""
+        hint = f"Problems: {', '.join(problem_names())}." if key == "problem" else ""
         raise ConfigurationError(f"{key} has no value: give it as {key}=VALUE. {hint}".strip()) from error
     return cast(Config, data)
 
@@ -79,8 +91,11 @@ def as_yaml(config: Config) -> str:
 
 
 def option(group: str, name: str) -> Config:
-    """Return an option of a config group as it is written, without what it refers to."""
-    return cast(Config, OmegaConf.to_container(OmegaConf.load(bundled("conf") / group / f"{name}.yaml")))
+    """Return an option of a config group as it is written, without what it refers to. Raises ConfigurationError."""
+    path = option_file(group, name)
+    if path is None:
+        raise ConfigurationError(f"{group} has no option {name!r}. {nearest(name, options(group))}")
+    return cast(Config, OmegaConf.to_container(OmegaConf.load(path)))
 
 
 def for_resume(config: Config, overrides: Sequence[str]) -> Config:
@@ -92,10 +107,10 @@ def for_resume(config: Config, overrides: Sequence[str]) -> Config:
     budget = dict(config["budget"])
     for override in overrides:
         key, value = parsed(override)
-        if key == _TRACKER:
-            config = {**config, _TRACKERS: configure(["problem=none", override])[_TRACKERS]}
+        if key == TRACKER:
+            config = {**config, TRACKERS: configure(["problem=none", override])[TRACKERS]}
             continue
-        if key.startswith(f"{_TRACKERS}."):
+        if key.startswith(f"{TRACKERS}."):
             config = _with(config, key.split("."), value, key)
             continue
         if key in ("sandbox", "executor"):
@@ -128,11 +143,11 @@ def for_fork(config: Config, overrides: Sequence[str]) -> Config:
         key, value = parsed(override)
         if key in ("problem", "store") or key.startswith(("params.", "store.")):
             raise ConfigurationError(f"A fork keeps its {key.partition('.')[0]}; {key!r} cannot be changed.")
-        if key in _SEVERAL_GROUPS:
+        if key in SEVERAL_GROUPS:
             raise ConfigurationError(f"A fork takes options and settings one by one, not an {key}.")
-        if key == _TRACKER:
-            changed[_TRACKERS] = configure(["problem=none", override])[_TRACKERS]
-        elif key in _groups():
+        if key == TRACKER:
+            changed[TRACKERS] = configure(["problem=none", override])[TRACKERS]
+        elif key in groups():
             changed[key] = configure(["problem=none", override])[key]
         else:
             changed = _with(changed, key.split("."), value, key)
@@ -165,14 +180,19 @@ def _unreadable(override: str) -> str:
     return f"The value of {key}={value} cannot be read. Put a text with special characters in quotes: \"{key}='TEXT'\"."
 
 
-def sweep(arguments: Sequence[str], run: Callable[[Config], None]) -> None:
-    """Let Hydra's sweeper call ``run`` for each combination of comma-separated values."""
+def sweep(arguments: Sequence[str], run: Callable[[Config, Sequence[str]], float | None]) -> None:
+    """Let Hydra's sweeper have ``run`` called for each combination of values, with the overrides that made it.
+
+    What ``run`` returns is what a sweeper that optimises is told. Another launcher may call it elsewhere.
+    """
     register_resolvers()
     sys.argv = ["evolve run", "--multirun", *arguments]
 
     @hydra.main(config_path=str(bundled("conf")), config_name="config", version_base="1.3")
-    def once(config: DictConfig) -> None:
-        run({key: value for key, value in as_data(config).items() if key != "hydra"})
+    def once(config: DictConfig) -> float | None:
+        register_resolvers()  # a launcher may have brought this to another process
+        settings = {key: value for key, value in as_data(config).items() if key != "hydra"}
+        return run(settings, list(HydraConfig.get().overrides.task))
 
     once()
 
@@ -213,29 +233,20 @@ def quoted(text: str) -> str:
     return "'" + re.sub(r"(\\*)'", r"\1\1\'", text) + "'"
 
 
-def options(group: str) -> list[str]:
-    """Return the names of the options of a config group."""
-    return sorted(path.stem for path in (bundled("conf") / group).glob("*.yaml"))
-
-
-def _groups() -> list[str]:
-    return sorted(path.name for path in bundled("conf").iterdir() if path.is_dir())
-
-
 def _explain(error: Exception, overrides: Sequence[str]) -> str:
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
-    known_keys = _known_keys()
+    known = known_keys()
     for override in overrides:
         key, separator, value = override.lstrip("+~").partition("=")
         if not separator:
             return _unreadable(override)
-        if key in _groups():
-            for chosen in value.strip("[]").split(",") if key == _TRACKER else [value]:
-                if chosen.strip() not in options(key):
-                    return f"{key} has no option {chosen.strip()!r}. {nearest(chosen.strip(), options(key))}"
-        elif not override.startswith(("+", "hydra.")) and key not in known_keys:
-            return f"There is no setting {key!r}. {_nearest_key(key, known_keys)}"
+        if key in groups():
+            unknown = [name for name in value.strip("[]").split(",") if name and name not in options(key)]
+            if unknown:
+                return f"{key} has no option {unknown[0]!r}. {nearest(unknown[0], options(key))}"
+        elif not override.startswith(("+", "hydra.")) and key not in known:
+            return f"There is no setting {key!r}. {_nearest_key(key, known)}"
     return _not_in_option(str(error), overrides)
 
 
@@ -250,32 +261,8 @@ def _not_in_option(said: str, overrides: Sequence[str]) -> str:
     return f"{option} has no setting {key!r}. `evolve run ... --cfg job` prints the settings that apply."
 
 
-def _known_keys() -> set[str]:
-    keys: set[str] = set()
-    for path in bundled("conf").rglob("*.yaml"):
-        if path.parent.name in _SEVERAL_GROUPS:
-            continue
-        prefix = _prefix(path)
-        keys.add(prefix.removesuffix("."))
-        keys.update(prefix + key for key in _paths(OmegaConf.to_container(OmegaConf.load(path))))
-    return (keys | set(_groups())) - {""}
-
-
-def _prefix(path: Path) -> str:
-    """Return where the settings of an option are."""
-    if path.parent == bundled("conf"):
-        return ""
-    return f"{_TRACKERS}.{path.stem}." if path.parent.name == _TRACKER else f"{path.parent.name}."
-
-
-def _paths(data: Any, prefix: str = "") -> Iterator[str]:
-    for key, value in data.items() if isinstance(data, dict) else ():
-        yield f"{prefix}{key}"
-        yield from _paths(value, f"{prefix}{key}.")
-
-
-def _nearest_key(key: str, known_keys: set[str]) -> str:
-    known = {name for name in known_keys if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
+def _nearest_key(key: str, keys: set[str]) -> str:
+    known = {name for name in keys if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
     same_end = sorted(name for name in known if name.endswith(f".{key}"))
     if same_end:
         return f"Did you mean {' or '.join(map(repr, same_end))}?"

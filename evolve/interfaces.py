@@ -24,7 +24,7 @@ Executor           controller.local_executor, cluster.ray_exe~ async
 Tracker            tracking.mlflow_tracker, .wandb_tracker ... blocking, in a thread that nobody waits for
 =================  ==========================================  =================================
 
-Each protocol has one conformance suite under ``tests/conformance`` that every implementation passes.
+Each protocol has one conformance suite in ``evolve/conformance`` that every implementation passes, ours and others.
 """
 
 from __future__ import annotations

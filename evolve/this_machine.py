@@ -8,12 +8,11 @@ from contextlib import closing
 from inspect import signature
 from pathlib import Path
 
-from hydra.utils import get_object
-
 from evolve.configuration import Config, configure, option
 from evolve.domain.problem import Problem, Stage
 from evolve.errors import ConfigurationError, SandboxUnavailable
 from evolve.evaluation import docker_engine, gpus
+from evolve.plugins.locating import locate
 from evolve.problem_library import load_problem
 
 
@@ -79,5 +78,5 @@ def _image_error(config: Config, say: Callable[[str], None]) -> str:
 
 def _makes_sandboxes(config: Config) -> bool:
     """Whether the executor makes sandboxes as configured here; otherwise those who judge choose theirs."""
-    wanted = signature(get_object(config["executor"]["_target_"])).parameters
+    wanted = signature(locate(config["executor"]["_target_"], "executor")).parameters
     return "make_sandbox" in wanted or "build_sandbox" in wanted

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from hydra.errors import HydraException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 
 from evolve import __version__
 from evolve.arguments import at_least, check_arguments, check_value
+from evolve.catalogue import options, problem_names
 from evolve.configuration import Config, option
 from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
@@ -35,7 +36,9 @@ from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser, OperatorMix
 from evolve.mutation.novelty import Novelty
 from evolve.mutation.python_analysis import AnalysisCache
-from evolve.problem_library import load_problem, problem_names
+from evolve.plugins.installed import installed_plugins
+from evolve.plugins.locating import locate
+from evolve.problem_library import load_problem
 from evolve.store.address import is_postgres, public
 
 _LESSON_OPERATORS = ("distill", "meta_prompt")
@@ -240,7 +243,7 @@ def build_executor(config: Config, problem: Problem, make_sandbox: Callable[[], 
         "build_sandbox": build_sandbox,
         "settings": {"sandbox": config["sandbox"]},
     }
-    wanted = signature(get_object(config["executor"]["_target_"])).parameters
+    wanted = signature(locate(config["executor"]["_target_"], "executor")).parameters
     extra = {name: value for name, value in offered.items() if name in wanted}
     return cast(Executor, _make(config["executor"], "executor", **extra))
 
@@ -284,7 +287,8 @@ def _is_factory(value: object) -> bool:
 def _factory(config: Config) -> partial[Any]:
     """Return what makes a configured object again and again, as for each island: Hydra's take milliseconds."""
     settings = {name: value for name, value in config.items() if name not in ("_target_", "_partial_")}
-    return partial(get_object(config["_target_"]), **{name: _with_factories(value) for name, value in settings.items()})
+    target = locate(config["_target_"], "a part")
+    return partial(target, **{name: _with_factories(value) for name, value in settings.items()})
 
 
 def _with_factories(value: object) -> object:
@@ -300,7 +304,7 @@ def _with_factories(value: object) -> object:
 def _check_parts(config: Config, where: str) -> None:
     """Check the values of a configured object and of the objects it is made of."""
     if "_target_" in config:
-        check_arguments(get_object(config["_target_"]), config, where)
+        check_arguments(locate(config["_target_"], where), config, where)
     for name, value in config.items():
         if isinstance(value, Mapping):
             _check_parts(value, f"{where}.{name}")
@@ -313,8 +317,15 @@ def _holder() -> str:
 
 
 def store_config(url: str) -> Config:
-    """Return the configuration of the store at a URL."""
-    return {**option("store", "postgres" if is_postgres(url) else "sqlite"), "url": url}
+    """Return the configuration of the store at a URL; a plug-in's option is named as the URL's scheme."""
+    return {**option("store", _kind_of_store(url)), "url": url}
+
+
+def _kind_of_store(url: str) -> str:
+    scheme = url.partition(":")[0]
+    if is_postgres(url):
+        return "postgres"
+    return scheme if scheme in options("store") else "sqlite"
 
 
 def find_run(url: str, run: str) -> RunInfo:
@@ -374,6 +385,7 @@ def new_run(config: Config, parts: Parts) -> RunInfo:
         "commit": _commit(),
         "judge_hash": parts.problem.judge_hash(),
         "python": platform.python_version(),
+        "plugins": {plugin.name: f"{plugin.distribution} {plugin.version}" for plugin in installed_plugins()},
         "machine": f"{platform.node()} {platform.machine()} {platform.system()} {platform.release()}",
     }
     aims = parts.problem.objectives

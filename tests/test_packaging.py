@@ -43,6 +43,11 @@ def test_only_evolve_becomes_importable(wheel: Path) -> None:
         "evolve/mutation/templates/system.j2",
         "evolve/store/migrations/env.py",
         "evolve/bench/trivial/problem.yaml",
+        "evolve/cli/completions/bash.sh",
+        "evolve/conformance/archive.py",
+        "evolve/plugins/templates/_package/pyproject.toml",
+        "evolve/plugins/templates/operator/plugin_name/conf/operator/plugin_name.yaml",
+        "evolve/plugins/templates/operator/tests/test_operator.py",
     ):
         assert needed in names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".db")]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from evolve import configuration, problem_library, wiring
 from evolve.bench.search_race import located
+from evolve.catalogue import options
 from evolve.controller.decisions import Decisions, Ended, scored_of
 from evolve.controller.exhibits import Exhibits
 from evolve.domain.causes import Cause
@@ -220,7 +221,7 @@ def deciders(name: str, setting: Setting) -> tuple[Problem, Callable[[], Decider
 
 def everybody() -> list[str]:
     """Return the names of all deciders."""
-    return [*configuration.options("search"), CONTROLLER]
+    return [*options("search"), CONTROLLER]
 
 
 # ── measuring ─────────────────────────────────────────────────────────────────────────────────

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
-from evolve import configuration, problem_library
+from evolve import problem_library
 from evolve.bench.peer_races import run_peer
 from evolve.bench.personas import mix
 from evolve.bench.processes import die_with_parent
 from evolve.bench.search_race import Cell, CellResult, check, located, run_cell
+from evolve.catalogue import options
 from evolve.errors import ConfigurationError, EvolveError, nearest
 
 
@@ -35,7 +36,7 @@ class Race:
 
     def cells(self) -> list[Cell]:
         """Return the cells, seed by seed, so that a race that is cut off has whole seeds. Raises ConfigurationError."""
-        known = configuration.options("search")
+        known = options("search")
         for search in self.searches:
             if search not in known:
                 raise ConfigurationError(f"There is no search {search!r}. {nearest(search, known)}")

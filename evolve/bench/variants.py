@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from evolve import configuration, wiring
+from evolve.catalogue import conf_folders
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, ProblemError
 from evolve.interfaces import RunInfo, Store, Tier
@@ -74,11 +75,13 @@ def _check_blocks(config: configuration.Config, name: str) -> None:
 
 def _settings_of(name: str, config_dir: Path | None) -> Mapping[str, object]:
     """Return dotted key -> value of all that a variant sets, the options it chooses included."""
-    folders = [bundled("conf"), *([config_dir] if config_dir is not None else [])]
+    folders = [bundled("conf"), *conf_folders(config_dir)]
     paths = [folder / "ablation" / f"{name}.yaml" for folder in folders]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
-        raise ConfigurationError(f"variant.name: there is no file {name}.yaml in a folder ablation of {folders[-1]}.")
+        raise ConfigurationError(
+            f"variant.name: there is no file {name}.yaml in a folder ablation of {', '.join(map(str, folders))}."
+        )
     settings = yaml.safe_load(path.read_text())
     chosen = [item for item in settings.pop("defaults", []) if isinstance(item, dict)]
     found: dict[str, object] = dict(_leaves(settings))

@@ -16,6 +16,7 @@ import click
 
 from evolve import __version__, configuration, problem_library, this_machine, wiring
 from evolve.cli.options import as_json, json_option, store_option
+from evolve.cli.plugin_health import plugin_health
 from evolve.cli.store_health import store_health
 from evolve.domain.problem import Problem
 from evolve.errors import EvolveError
@@ -53,6 +54,7 @@ def doctor(clean: bool, ray: str | None, store: str, json_: bool) -> None:
         _sandboxes,
         _gpus,
         _models,
+        _plugins,
         lambda: _ray(ray),
         lambda: _leftovers(clean),
     )
@@ -76,6 +78,10 @@ def _interpreter() -> list[Finding]:
 
 def _store(url: str) -> list[Finding]:
     return [Finding("store", state, says) for state, says in store_health(url)]
+
+
+def _plugins() -> list[Finding]:
+    return [Finding("plug-ins", state, says) for state, says in plugin_health()]
 
 
 def _disk() -> list[Finding]:

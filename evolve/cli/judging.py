@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,6 @@ from evolve.domain.problem import Problem, Stage, complete_program
 from evolve.errors import ConfigurationError, nearest
 from evolve.evaluation.cascade import Cascade
 from evolve.interfaces import Executor
-from evolve.paths import bundled
 from evolve.redteam.attack import Attack, bundled_attacks
 from evolve.redteam.program import takes_attacks
 from evolve.redteam.ruling import Result, Ruling
@@ -136,22 +134,6 @@ def check(
         if loaded.isolation.caveat:
             click.echo(loaded.isolation.caveat)
     sys.exit(1 if findings else 0)
-
-
-@click.command()
-@click.argument("name")
-@click.option(
-    "--dir", "parent", default=".", type=click.Path(file_okay=False, path_type=Path), help="Where to write it."
-)
-def new(name: str, parent: Path) -> None:
-    """Write a working problem folder NAME to start from."""
-    if not name.replace("_", "").replace("-", "").isalnum():
-        raise ConfigurationError(f"{name!r} is no good folder name: use letters, digits, '-' and '_'.")
-    target = parent / name
-    if target.exists():
-        raise ConfigurationError(f"{target} exists already; choose another name or remove it.")
-    shutil.copytree(bundled("problems") / "_template", target, ignore=shutil.ignore_patterns("__pycache__"))
-    click.echo(f"Wrote {target}. Next:\n  evolve check {_path(target)}\n  evolve run problem={_path(target)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +303,3 @@ def _in_words(row: Mapping[str, object]) -> dict[str, object]:
     values = row["objectives"]
     shown = ", ".join(f"{name} {value:.6g}" for name, value in values.items()) if isinstance(values, dict) else ""
     return {**row, "objectives": shown, "seconds": f"{row['seconds']:.2f}"}
-
-
-def _path(target: Path) -> str:
-    return str(target) if target.is_absolute() else f"./{target}"

@@ -10,7 +10,7 @@ import click
 from evolve import __version__
 from evolve.errors import EvolveError, nearest
 
-_COMMANDS = {
+_COMMANDS = {  # name -> module, what it does
     "run": ("evolve.cli.running", "Evolve a problem's program."),
     "resume": ("evolve.cli.running", "Go on with a run that was stopped or cut off."),
     "attach": ("evolve.cli.detaching", "Watch a run that works on a cluster; Ctrl+C detaches."),
@@ -22,7 +22,7 @@ _COMMANDS = {
     "verify": ("evolve.cli.verifying", "Prove that what is on record is whole."),
     "eval": ("evolve.cli.judging", "Judge programs."),
     "check": ("evolve.cli.judging", "Try a problem folder out; asks no model."),
-    "new": ("evolve.cli.judging", "Write a working problem folder."),
+    "new": ("evolve.cli.creating", "Write a working problem folder, or a package with a plug-in."),
     "import": ("evolve.cli.importing", "Make a problem folder of an OpenEvolve or ShinkaEvolve task, or a command."),
     "runs": ("evolve.cli.looking", "List the runs of a store."),
     "show": ("evolve.cli.looking", "Show a run, or one of its programs."),
@@ -34,6 +34,8 @@ _COMMANDS = {
     "report": ("evolve.cli.reporting", "Write a run as one HTML file to send to somebody."),
     "ui": ("evolve.cli.viewing", "Show runs in a browser."),
     "store": ("evolve.cli.storing", "Copy and import runs, give up what takes room, say what takes it."),
+    "config": ("evolve.cli.config", "Show what is set and from where, and the options there are."),
+    "completion": ("evolve.cli.completion", "Print what makes a shell complete commands, settings and names."),
     "doctor": ("evolve.cli.doctor", "Say what works on this machine and what does not."),
     "worker": ("evolve.cli.working", "Judge programs for a run on another machine."),
     "image": ("evolve.cli.images", "Build and list the container images of sandbox=docker."),
@@ -41,6 +43,7 @@ _COMMANDS = {
 }
 
 
+_COMPLETE = "__complete"
 _FUNCTIONS = {"eval": "eval_", "fork": "fork_", "open": "open_", "import": "import_"}
 
 
@@ -69,6 +72,11 @@ class _Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _functions() -> dict[str, tuple[str, str]]:
+    """Return command -> module and function."""
+    return {name: (module, _FUNCTIONS.get(name, name)) for name, (module, _) in _COMMANDS.items()}
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="evolve")
 def command_line() -> None:
@@ -76,7 +84,15 @@ def command_line() -> None:
 
 
 def main() -> None:
-    """Run the command line; expected errors are printed as sentences, without a traceback."""
+    """Run the command line; expected errors are printed as sentences, without a traceback.
+
+    As ``evolve __complete WORD...`` it is what shells ask: the last word is the one that is being typed.
+    """
+    if sys.argv[1:2] == [_COMPLETE]:
+        from evolve.cli.completing import candidates
+
+        click.echo("".join(f"{word}\n" for word in candidates(sys.argv[2:], _functions())), nl=False)
+        return
     try:
         command_line.main(prog_name="evolve")
     except EvolveError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +29,7 @@ from evolve.cli.options import (
     store_option,
 )
 from evolve.cli.studies import Study
+from evolve.cli.sweeps import Sweep
 from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.fork import fork
@@ -274,6 +276,12 @@ def _say_caveat(parts: Parts) -> None:
 
 
 def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> None:
+    result = _worked(parts, run, begin, quiet, json_)
+    sys.exit(0 if result.status != "failed" else 1)
+
+
+def _worked(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> Result:
+    """Work on a run to its end, and print what came of it."""
     _say_caveat(parts)
     result = _to_end(_Watched(parts, run, quiet or json_), begin)
     best = _program(parts, result)
@@ -281,7 +289,7 @@ def _work(parts: Parts, run: str, begin: Begin, quiet: bool, json_: bool) -> Non
         click.echo(as_json(_result_data(parts, result)))
     else:
         closing_page(Console(), parts.problem, parts.budget, result, best.files, address(run, parts.store))
-    sys.exit(0 if result.status != "failed" else 1)
+    return result
 
 
 class _Watched:
@@ -361,26 +369,38 @@ def _confidence(problem: Problem, result: Result) -> dict[str, object]:
 def _multirun(overrides: Sequence[str], config_dir: Path | None, quiet: bool, json_: bool) -> int:
     """Run each combination; return the exit code. The runs of a study are compared in the end."""
     chosen = [*this_machine.sandbox_of_this_machine(overrides), *overrides]
-    arguments = [part for override in chosen for part in configuration.normal_form(override)]
-    if config_dir is not None:
-        arguments += ["--config-dir", str(config_dir.resolve())]
-    study = Study()
+    study, swept = Study(), Sweep(secrets.token_hex(4))
 
-    def once(config: configuration.Config) -> None:
+    def once(config: configuration.Config, made_by: Sequence[str]) -> float | None:
         if config["study"] is None:
             variants.check(config, config_dir)
-            _sweep_one(config, quiet, json_)
-        elif study.takes(config, config_dir):
+            return _sweep_one(config, swept, made_by, quiet, json_)
+        if study.takes(config, config_dir):
             with study.noting():
                 study.note(_of_study(config, quiet or json_))
+        return None
 
-    configuration.sweep(arguments, once)
+    configuration.sweep(configuration.composing(chosen, config_dir), once)
+    if not json_ and study.is_empty:
+        swept.report(overrides, config_dir)
     return study.close(json_)
 
 
-def _sweep_one(config: configuration.Config, quiet: bool, json_: bool) -> None:
-    try:
-        _start(config, quiet, json_)
-    except SystemExit as end:
-        if end.code not in (0, None):
-            raise
+def _sweep_one(
+    config: configuration.Config, swept: Sweep, made_by: Sequence[str], quiet: bool, json_: bool
+) -> float | None:
+    """Work on one run of a sweep; return the champion's gain in the first objective: more is better.
+
+    None where another controller works on it.
+    """
+    parts = wiring.build(config)
+    info = swept.noted(wiring.new_run(config, parts), made_by)
+    if wiring.is_detached(config):
+        code = _on_cluster(config, parts, info, quiet, json_)
+        if code:
+            sys.exit(code)
+        return None
+    result = _worked(parts, info.id, lambda observe: start_run(parts, info, observe), quiet, json_)
+    if result.status == "failed":
+        sys.exit(1)
+    return float(parts.problem.vector(result.best.metrics)[0])

@@ -36,6 +36,11 @@ class Study:
         self._configs[str(config["study"])] = config
         return True
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was no run of a study."""
+        return not (self._configs or self._refused or self._error)
+
     def note(self, code: int) -> None:
         """Note the exit code of a run."""
         self._failed += code != 0

@@ -1,11 +1,12 @@
-"""How the place of a store is named to people: never with a password. Needs no database library."""
+"""Which store is meant, and how its place is named to people: never with a password. Needs no database library."""
 
 from __future__ import annotations
 
 import os
 import re
+from typing import Final
 
-DEFAULT_STORE = "sqlite:///runs/evolve.db"
+DEFAULT_STORE: Final = "sqlite:///runs/evolve.db"
 _POSTGRES = re.compile(r"postgres(ql)?(\+psycopg)?")
 _PASSWORD = re.compile(r"(?<=://)([^:/@?]*):.*@")
 _IN_QUERY = re.compile(r"((?:^|[?&])(?:ssl)?password=)[^&]*", re.IGNORECASE)

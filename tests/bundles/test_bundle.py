@@ -17,12 +17,14 @@ import zstandard
 from evolve.bundles.archive import MANIFEST, PARTS, PROBLEM, part_of
 from evolve.bundles.bundle import make_bundle, open_bundle, verify_bundle
 from evolve.bundles.trust import OPENED, is_foreign
+from evolve.conformance.clock import Clock
+from evolve.conformance.whole_run import RUN, write_everything
 from evolve.domain.problem import Problem
 from evolve.errors import ConfigurationError, StoreError, StoreTooNew
 from evolve.interfaces import RunInfo, Store
 from evolve.store.memory import MemoryStore
 from evolve.store.sql import SqlStore
-from tests.conformance.record_support import KINDS, RUN, Clock, store_maker, write_everything
+from tests.conformance.stores import KINDS, store_maker
 from tests.controller.controller_support import write_problem
 
 
@@ -34,7 +36,7 @@ def problem(tmp_path: Path) -> Problem:
 @pytest.fixture
 def store(problem: Problem) -> MemoryStore:
     """Return a store with a run that calls itself judged by the problem."""
-    store = MemoryStore(clock=Clock())
+    store = MemoryStore(clock=Clock(tick_s=0.25))
     config = {"problem": str(problem.folder), "params": {}, "seed": 1}
     write_everything(store, replace(RUN, config=config, provenance={"version": "0", "judge_hash": "c0ffee"}))
     return store
@@ -89,7 +91,7 @@ def test_a_file_that_is_there_is_left_alone(store: MemoryStore, bundle: Path) ->
 # ── what verification finds ───────────────────────────────────────────────────────────────────
 def verified(info: RunInfo, problem: Problem, tmp_path: Path, change: Callable[[str], str]) -> tuple[str, ...]:
     """Return what is found in a bundle whose proposals were changed before it was made."""
-    store = MemoryStore(clock=Clock())
+    store = MemoryStore(clock=Clock(tick_s=0.25))
     write_everything(store, info)
     file = tmp_path / "changed.evolve"
     make_bundle(store, RUN.id, file, problem.folder)

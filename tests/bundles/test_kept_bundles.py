@@ -21,7 +21,7 @@ from evolve.interfaces import Prunable, RunInfo, Store
 from evolve.store.exporting import Form, export_run
 from evolve.store.importing import import_folder
 from evolve.store.memory import MemoryStore
-from tests.conformance.record_support import KINDS, store_maker
+from tests.conformance.stores import KINDS, store_maker
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "bundles"
 KEPT = sorted(FOLDER.glob("*.evolve"))

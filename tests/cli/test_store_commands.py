@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 
 from evolve.cli.store_health import store_health
 from evolve.cli.storing import store
+from evolve.conformance.store import RUN
 from evolve.errors import ConfigurationError, NotFound, StoreError
 from evolve.store.sql import SqlStore
-from tests.conformance.test_store_conformance import RUN
 from tests.store.test_copying import fill
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "stores"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evolve.conformance.store import RUN, everything
 from evolve.domain.proposal import Event
 from evolve.domain.steering import Hint, Pin
 from evolve.errors import StoreAway, StoreError, StoreLocked
@@ -17,7 +18,6 @@ from evolve.interfaces import Entry, Store
 from evolve.store.copying import Copied, copy_run, difference
 from evolve.store.memory import MemoryStore
 from evolve.store.sql import SqlStore
-from tests.conformance.test_store_conformance import RUN, everything
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evolve.conformance.clock import Clock
+from evolve.conformance.synthetic import fill
+from evolve.conformance.whole_run import ODD, RUN, selected, write_everything
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.program import Program
 from evolve.domain.proposal import Applied, Evaluated, Event, Finished, Record
@@ -22,13 +25,11 @@ from evolve.store.importing import import_folder
 from evolve.store.memory import MemoryStore
 from evolve.store.rows import entries_of, info_of, rows_of, run_data
 from evolve.store.sql import SqlStore
-from tests.conformance.record_support import ODD, RUN, Clock, selected, write_everything
-from tests.store.synthetic import fill
 
 
 @pytest.fixture
 def store() -> MemoryStore:
-    store = MemoryStore(clock=Clock())
+    store = MemoryStore(clock=Clock(tick_s=0.25))
     write_everything(store)
     return store
 
@@ -71,7 +72,7 @@ def test_rows_lose_nothing(
     artifacts: dict[str, bytes],
     said: str,
 ) -> None:
-    store = MemoryStore(clock=Clock())
+    store = MemoryStore(clock=Clock(tick_s=0.25))
     store.create_run(RUN)
     verdict = Evaluation("full", Outcome.VALID, said, metrics=metrics, artifacts=artifacts, feedback=said)
     records: list[Record] = [selected(0), Applied(Program(0, files, (), detail)), Evaluated(0, verdict)]

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from evolve.conformance.synthetic import fill
 from evolve.domain.objective import Direction, Objective
 from evolve.interfaces import RunInfo
 from evolve.store.columns import TABLES
 from evolve.store.sql import SqlStore
 from evolve.store.views import names
-from tests.store.synthetic import fill
 
 README = Path(__file__).resolve().parents[2] / "evolve" / "store" / "README.md"
 AIMS = (Objective("sum_radii", Direction.MAXIMIZE), Objective("time_s", Direction.MINIMIZE))

@@ -1,11 +1,6 @@
-"""A run with one of everything that a record can hold, and stores to put it into."""
+"""A run with one of everything that a record can hold."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
-
-import psycopg
 
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.objective import Direction, Objective
@@ -37,8 +32,6 @@ from evolve.domain.proposal import (
 from evolve.domain.steering import Hint, Inject, Pin, Veto
 from evolve.interfaces import RunInfo, Store
 from evolve.llm.requests import request_hash
-from evolve.store.memory import MemoryStore
-from evolve.store.sql import SqlStore
 
 OBJECTIVES = (Objective("score", Direction.MAXIMIZE, target=2.0), Objective("time_s", Direction.MINIMIZE))
 RUN = RunInfo(
@@ -53,38 +46,6 @@ RUN = RunInfo(
 ODD = "\x00 \ud800 alone\r\n\ufeff😀, \"quoted\"; 'x'\u2028"
 _PARENTS = {0: (), 1: (0,), 4: (1, 0), 7: (4,)}
 PLOT = b"\x89PNG\x00\xff plot"
-
-
-class Clock:
-    """A clock that goes on by a quarter of a second whenever somebody looks."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        self.now += 0.25
-        return self.now
-
-
-MakeStore = Callable[[str], Store]
-KINDS = ("memory", "sqlite", "postgres")
-
-
-def store_maker(kind: str, folder: Path, server: str = "") -> MakeStore:
-    """Return what makes an empty store by name; ``server`` is the URL of a database for ``postgres``."""
-
-    def make(name: str) -> Store:
-        if kind == "memory":
-            return MemoryStore(clock=Clock())
-        if kind == "sqlite":
-            return SqlStore(f"sqlite:///{folder}/{name}.db", clock=Clock())
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE'.encode())
-            connection.execute(f'CREATE SCHEMA "{name}"'.encode())
-        separator = "&" if "?" in server else "?"
-        return SqlStore(f"{server}{separator}options=-csearch_path%3D{name}", clock=Clock())
-
-    return make
 
 
 def write_everything(store: Store, info: RunInfo = RUN) -> None:
