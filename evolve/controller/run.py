@@ -21,6 +21,7 @@ from evolve.controller.journal import Journal
 from evolve.controller.loop import PAUSED, Loop, Progress, Widths
 from evolve.controller.memory import Memory
 from evolve.controller.recorded_model import calls_on_record
+from evolve.controller.sessions import evaluations_on_record
 from evolve.controller.steering import NOBODY_AT_WORK, Given, taken_orders
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED, Problem
@@ -31,7 +32,7 @@ from evolve.domain.steering import Pause, Stop
 from evolve.errors import ConfigurationError, LeaseLost, NotFound, SeedNotValid, StoreAway, StoreError
 from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
-from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store
+from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store, Workshop
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
 from evolve.mutation.novelty import Novelty
@@ -67,6 +68,7 @@ class Parts:
     lease_s: float = 30.0
     store_patience_s: float | None = None
     store: str = ""
+    workshop: Workshop | None = None
 
     def widths_now(self) -> Widths:
         """Return how much is to happen at once, now that the executor has started."""
@@ -169,7 +171,8 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
         check_whole_fork(store.run(run))
         left = _left_in_inbox(store, run)
         if not any(not given.refused for given in left):
-            _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
+            agents = sum(evaluations_on_record(event for _, event in store.events(run)).values())
+            _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus, agents)
         lease = store.acquire(run, parts.holder, parts.lease_s)
         async with _running(parts) as interrupts:
             await _begin_if_cut_off(parts, store, lease)
@@ -207,11 +210,11 @@ def _left_in_inbox(store: Store, run: str) -> list[Given]:
     ]
 
 
-def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None:
+def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int, agents: int) -> None:
     usage = info.usage
     spent = Spent(
         proposals=info.proposals,
-        evaluations=info.evaluated,
+        evaluations=info.evaluated + agents,
         cost_usd=usage.cost_usd,
         wall_s=info.elapsed_s,
         calls=usage.calls,
@@ -296,6 +299,7 @@ class _Session:
             exhibits=exhibits,
             budget=parts.budget,
             widths=parts.widths_now(),
+            workshop=parts.workshop,
         )
 
     async def work(self, observe: Observer) -> Result:
@@ -325,9 +329,11 @@ class _Session:
         seed = [e for e in reader.evaluations(run, SEED_STEP) if e.stage != SEALED]
         self._cascade.calibrate(seed)
         unfinished = [(item, calls_on_record(reader, run, item.selected.step)) for item in reader.unfinished(run)]
-        taken = taken_orders(event for _, event in reader.events(run))
+        events = [event for _, event in reader.events(run)]
+        taken = taken_orders(events)
+        agents = evaluations_on_record(events)
         with rarely_collected():
-            self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s, taken)
+            self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s, taken, agents)
         self._heard = max((item.number for item in taken), default=0)
         self._hand_over(self._left)
 

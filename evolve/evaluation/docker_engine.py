@@ -51,12 +51,14 @@ class Box:
         limits: of the problem; memory is that of all processes together here.
         cpus: processor time that all processes together may use, in cores.
         runtime: the engine's runtime, such as ``runsc``; None for the engine's default.
+        network: a network of the engine; None for none.
     """
 
     image: str
     limits: Limits
     cpus: float
     runtime: str | None = None
+    network: str | None = None
 
     def options(self, name: str, sockets: str | None, owner: str) -> dict[str, Any]:
         """Return the arguments of the SDK's ``containers.create``.
@@ -79,7 +81,7 @@ class Box:
             "runtime": self.runtime,
             "volumes": {sockets: {"bind": SOCKET_FOLDER, "mode": "ro"}} if sockets else {},
             # walls
-            "network_mode": "none",
+            "network_mode": self.network or "none",
             "read_only": True,
             "ipc_mode": "private",
             "cap_drop": ["ALL"],

@@ -87,7 +87,7 @@ class Session:
         own |= {"HOME": str(self.root), "TMPDIR": str(self.root)}
         if self.setup["model_address"]:
             address = serve_models(self)
-            own |= {name: address for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE")} | {"OPENAI_API_KEY": "none"}
+            own |= dict.fromkeys(("OPENAI_BASE_URL", "OPENAI_API_BASE"), address) | {"OPENAI_API_KEY": "none"}
         return {**os.environ, **own, **self.setup["environment"]}
 
     def turn(self, answers, wait_s):
@@ -188,7 +188,9 @@ def serve_models(session):
             if asked is None or not self.path.endswith("/chat/completions"):
                 self.reply(404, {"error": {"message": "only POST /v1/chat/completions is served here"}})
                 return
-            answer = ask(session.spool, {"kind": "ask", "messages": asked.get("messages"), "tools": bool(asked.get("tools"))})
+            answer = ask(
+                session.spool, {"kind": "ask", "messages": asked.get("messages"), "tools": bool(asked.get("tools"))}
+            )
             if "error" in answer:
                 self.reply(429 if answer.get("spent") else 400, {"error": {"message": answer["error"]}})
             elif asked.get("stream"):
@@ -222,7 +224,11 @@ def serve_models(session):
 def completion(answer, key):
     usage = {"prompt_tokens": answer["prompt_tokens"], "completion_tokens": answer["completion_tokens"]}
     usage["total_tokens"] = sum(usage.values())
-    choice = {"index": 0, key: {"role": "assistant", "content": answer["text"]}, "finish_reason": answer["finish_reason"]}
+    choice = {
+        "index": 0,
+        key: {"role": "assistant", "content": answer["text"]},
+        "finish_reason": answer["finish_reason"],
+    }
     kind = "chat.completion" if key == "message" else "chat.completion.chunk"
     return {"id": "evolve", "object": kind, "created": 0, "model": "evolve", "choices": [choice], "usage": usage}
 
