@@ -37,7 +37,7 @@ def told(answer):
 
 
 def ask(request):
-    spool = os.environ["EVOLVE_SPOOL"]
+    spool = os.environ["AGENT_SPOOL"]
     id = os.urandom(8).hex()
     draft = f"{spool}/requests/.{id}"
     with open(draft, "w") as file:

@@ -4,6 +4,7 @@ It shares user and files with the agent, so nothing that it says is believed; se
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ MOST_OTHERS = 50
 REQUESTS_A_TURN = 8
 LOOK_EVERY_S = 0.01
 LONGEST_WAIT_S = 7200
+SET_DUMPABLE = 4
 
 session = None
 
@@ -53,9 +55,10 @@ class Session:
         self.tools = self.root / "tools"
         self.output = Output()
         self.agent = None
-        self.taken = set()
+        self.stuck = set()
 
     def start(self):
+        ctypes.CDLL(None).prctl(SET_DUMPABLE, 0)  # the agent is the same user, and need not look into this process
         for path, text in self.setup["files"].items():
             write(self.checkout / path, text)
         for folder in (self.spool / "requests", self.spool / "answers", self.tools):
@@ -83,7 +86,7 @@ class Session:
 
     def environment(self):
         path = os.pathsep.join((str(self.tools), os.environ.get("PATH", "/usr/bin:/bin")))
-        own = {"PATH": path, "EVOLVE_SPOOL": str(self.spool), "PYTHONDONTWRITEBYTECODE": "1"}
+        own = {"PATH": path, "AGENT_SPOOL": str(self.spool), "PYTHONDONTWRITEBYTECODE": "1"}
         own |= {"HOME": str(self.root), "TMPDIR": str(self.root)}
         if self.setup["model_address"]:
             address = serve_models(self)
@@ -111,11 +114,13 @@ class Session:
             if len(found) == REQUESTS_A_TURN:
                 break
             path = self.spool / "requests" / name
-            if not name.endswith(".json"):
+            if not name.endswith(".json") or name in self.stuck:
                 continue
             text = read(path, LARGEST_REQUEST)
-            with contextlib.suppress(OSError):
+            try:
                 path.unlink()
+            except OSError:
+                self.stuck.add(name)
             request = parsed(text)
             if request is None:
                 self.answer(name[:-5], {"error": f"not a request: expected JSON of at most {LARGEST_REQUEST} bytes"})
@@ -261,10 +266,15 @@ def read(path, most):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        content = file.read(most + 1)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            content = file.read(most + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
     try:
         return content.decode("utf-8") if len(content) <= most else None
     except UnicodeDecodeError:
