@@ -90,6 +90,7 @@ class DockerSandbox(SlotSandbox):
                 cpus=self._cpus,
                 runtime=self._runtime,
                 network=self._network,
+                sockets=self._sockets,
             )
             if shares_this_kernel(self._runtime):
                 role, line = "judge", await _start_connected(engine, box, resources)

@@ -86,9 +86,7 @@ async def test_no_flood_gets_more_than_answers(here: Studio) -> None:
         ("rm program.py; mkdir program.py", {"lib/part.py"}),
     ],
 )
-async def test_what_is_no_plain_text_any_more_is_not_in_the_proposal(
-    here: Studio, script: str, kept: set[str]
-) -> None:
+async def test_what_is_no_plain_text_any_more_is_not_in_the_proposal(here: Studio, script: str, kept: set[str]) -> None:
     session = await here.run(script)
     assert session.end is SessionEnd.EXITED
     assert set(session.files) == kept
