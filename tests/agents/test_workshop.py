@@ -120,7 +120,8 @@ async def test_a_model_answers_on_the_sandbox_s_own_loopback(kind: str, request:
 import json, os, urllib.request
 def post(body):
     data = json.dumps(body).encode()
-    asked = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/chat/completions", data, {"Content-Type": "application/json"})
+    address = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+    asked = urllib.request.Request(address, data, {"Content-Type": "application/json"})
     return urllib.request.urlopen(asked, timeout=10).read().decode()
 messages = [{"role": "user", "content": [{"type": "text", "text": "hi there"}]}]
 print(json.loads(post({"model": "any", "messages": messages}))["choices"][0]["message"]["content"])
