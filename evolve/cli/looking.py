@@ -264,12 +264,13 @@ def _calls(store: Store, info: RunInfo, step: int) -> list[dict[str, object]]:
                 calls[told.request_hash]["states"].append({"at": entry.at, **state})
             case Completed(_, key, completion):
                 calls[key] |= _answered(completion)
-    pruned = Pruned.of(event for _, event in store.events(info.id)) if calls else Pruned()
+    pruned = Pruned.of(events)
     # A session of a coding agent is a call; what it had judged are events.
-    told = [e.data for _, e in store.events(info.id) if e.kind == EVALUATED and e.data["step"] == step] if calls else []
+    events = [event for _, event in store.events(info.id)] if calls else []
+    judged = [event.data for event in events if event.kind == EVALUATED and event.data["step"] == step]
     for call in calls.values():
         if call["model"] == AGENT:
-            call["evaluations"] = told
+            call["evaluations"] = judged
     lost = [str(what) for what in (Prunable.PROMPTS, Prunable.ANSWERS) if pruned.has(what, step)]
     return [{**call, "pruned": lost} if lost else call for call in calls.values()]
 

@@ -137,7 +137,12 @@ async def test_files_that_could_be_no_proposal_are_not_judged_and_not_counted(pr
     answers: list[Mapping[str, object]] = []
 
     async def careless(commission: Commission, desk: Desk) -> Mapping[str, str]:
-        tries = ({}, {"program.py": "value = 9\n"}, valued(2) | {"more.py": ""}, {"program.py": "\0"})
+        tries: tuple[dict[str, str], ...] = (
+            {},
+            {"program.py": "value = 9\n"},
+            valued(2) | {"more.py": ""},
+            {"program.py": "\0"},
+        )
         answers.extend([await desk.evaluate(files) for files in tries])
         return {"program.py": "value = 99\n"}
 
