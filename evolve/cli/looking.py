@@ -264,9 +264,9 @@ def _calls(store: Store, info: RunInfo, step: int) -> list[dict[str, object]]:
                 calls[told.request_hash]["states"].append({"at": entry.at, **state})
             case Completed(_, key, completion):
                 calls[key] |= _answered(completion)
+    events = [event for _, event in store.events(info.id)] if calls else []
     pruned = Pruned.of(events)
     # A session of a coding agent is a call; what it had judged are events.
-    events = [event for _, event in store.events(info.id)] if calls else []
     judged = [event.data for event in events if event.kind == EVALUATED and event.data["step"] == step]
     for call in calls.values():
         if call["model"] == AGENT:

@@ -14,7 +14,7 @@ from evolve.errors import ConfigurationError
     "allowed",
     multiple=True,
     metavar="WHAT",
-    help="Also allow new (write problem folders), check (run judges), start (begin runs) or steer; several with commas.",
+    help="Also allow new (write problem folders), check (run judges), start (begin runs), steer; several with commas.",
 )
 @click.option("--allow-write", is_flag=True, help="Allow all of these.")
 @click.option(

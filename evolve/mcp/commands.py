@@ -17,11 +17,14 @@ from evolve.errors import ConfigurationError, EvolveError, NotFound
 
 _EVOLVE: Final = (sys.executable, "-c", "from evolve.cli import main; main()")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,199}")
+_PATH: Final = re.compile(r"[A-Za-z0-9_./~+@][A-Za-z0-9_./~+@ -]*")
 _SETTING: Final = re.compile(r"[a-z_]+(?:\.[A-Za-z_]\w*)*=.*", re.DOTALL)
-# What would make objects of any class, run any command, or write anywhere.
+# What would make objects of any class, run any command, write anywhere, or send a key to anybody.
 _CLOSED: Final = re.compile(
-    r"_target_|^(?:hydra|store|run|executor\.address|mutation\.(?:workshop|operators|prompt))\b"
+    r"^(?:hydra|store|run|executor|sandbox|mutation\.(?:workshop|operators|prompt))\b|api_base|api_key|_target_"
 )
+_OPEN: Final = frozenset({"executor.width", "sandbox"})
+_CLOSED_VALUE: Final = re.compile(r"_target_|://|[{}]")
 _LONGEST_OUTPUT: Final = 32 << 20
 _LAST_WORDS: Final = 3000
 _START_S: Final = 120.0
@@ -87,11 +90,11 @@ class Commands:
             while time.time() - before < _START_S:
                 ended = process.returncode is not None
                 row = await self._row(run)
-                if row is not None and (ended or row["status"] == "running"):
-                    return row
-                if ended:
+                if process.returncode or (ended and row is None):
                     output.seek(0)
                     raise Refused(_words(output.read()))
+                if row is not None and (ended or row["status"] == "running"):
+                    return row
                 await asyncio.sleep(_LOOK_EVERY_S)
         return {"run": run, "status": "starting"}
 
@@ -122,8 +125,10 @@ def name_of(text: str) -> str:
 
 def path_of(text: str) -> str:
     """Return a problem's name or the path of a folder that cannot be taken for an option. Raises ConfigurationError."""
-    if not text or text.startswith("-") or "\0" in text:
-        raise ConfigurationError(f"Expected a name or a path that does not begin with '-', found {text!r:.100}.")
+    if not _PATH.fullmatch(text):
+        raise ConfigurationError(
+            f"Expected a name or a path of letters, digits, blanks and _./~+@-, found {text!r:.100}."
+        )
     return text
 
 
@@ -132,9 +137,10 @@ def settings_of(settings: Sequence[str]) -> list[str]:
     for setting in settings:
         if not _SETTING.fullmatch(setting):
             raise ConfigurationError(f"Expected key=value, such as budget.wall_s=60, found {setting!r:.100}.")
-        if _CLOSED.search(setting.partition("=")[0]) or "_target_" in setting or "${" in setting:
+        name, _, value = setting.partition("=")
+        if (_CLOSED.search(name) and name not in _OPEN) or _CLOSED_VALUE.search(value):
             raise ConfigurationError(
-                f"{setting.partition('=')[0]}: this is for people to set, on the command line or with `evolve mcp --set`."
+                f"{setting:.100}: this is for people to set, on the command line or with `evolve mcp --set`."
             )
     return list(settings)
 
