@@ -274,11 +274,7 @@ class Attempts:
         )
 
     def _used(self, step: int) -> Usage:
-        """Return what the calls of an attempt used, which is counted with the finished ones from now on."""
+        """Return what the calls of an attempt used."""
         model, engagement = self._models.pop(step, None), self._engagements.pop(step, None)
         usage = model.usage() if model is not None else NO_USAGE
-        if engagement is None:
-            return usage
-        if self._office is not None:
-            self._office.ledger.forget(step)
-        return replace(usage, calls=usage.calls + engagement.usage().calls)
+        return usage if engagement is None else replace(usage, calls=usage.calls + engagement.usage().calls)

@@ -323,6 +323,7 @@ class Loop:
         self._paying.discard(step)
         sequence = self._decisions.told
         known, placement, cell = self._tell(ended)
+        self._ledger.forget(step)
         self._journal.post(
             Finished(step, sequence, known.outcome, ended.cause, ended.detail, placement, cell),
         )
