@@ -35,7 +35,7 @@ def commands(kind: str) -> list[str]:
 
 
 def test_every_command_of_the_skill_works_in_its_order(tmp_path: Path) -> None:
-    run = commands("sh")
+    run = commands("bash")
     assert len(run) >= 12
     for line in run:
         program, *arguments = shlex.split(line)
