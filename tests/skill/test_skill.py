@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from evolve.cli.main import command_line
 from evolve.errors import ConfigurationError
 from evolve.skill import FOLDER, install
 
@@ -45,13 +47,12 @@ def test_every_command_of_the_skill_works_in_its_order(tmp_path: Path) -> None:
     assert (tmp_path / "first.html").is_file() and (tmp_path / "first.evolve").is_file()
 
 
-def test_the_others_are_commands_that_there_are(tmp_path: Path) -> None:
+def test_the_others_are_commands_that_there_are() -> None:
     spoken = {found for found in re.findall(r"`(evolve [^`]+)`", SKILL) if found != "evolve"}
     assert spoken == NOT_RUN
+    known = command_line.list_commands(click.Context(command_line))
     for line in [*sorted(spoken), *commands("text")]:
-        assert line.startswith("evolve ")
-        done = evolve(tmp_path, [line.split()[1], "--help"])
-        assert done.returncode == 0, done.stderr
+        assert line.split()[0] == "evolve" and line.split()[1] in known
 
 
 def test_it_begins_as_skills_do() -> None:
