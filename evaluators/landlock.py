@@ -28,17 +28,19 @@ def version(kernel: Kernel) -> int:
 
 
 class Ruleset:
-    """A set of rules, built once and applied in each child.
+    """A set of rules, built once and applied in each child. With ``sockets`` it says nothing of TCP.
 
     Raises OSError where Landlock is missing.
     """
 
-    def __init__(self, kernel: Kernel, readable: Iterable[str], writable: Iterable[str]) -> None:
+    def __init__(
+        self, kernel: Kernel, readable: Iterable[str], writable: Iterable[str], *, sockets: bool = False
+    ) -> None:
         self._kernel = kernel
         abi = version(kernel)
         self._rights = _rights(abi)
         attributes = struct.pack(
-            "<QQQ", self._rights, _TCP if abi >= 4 else 0, _SCOPE_SOCKETS_AND_SIGNALS if abi >= 6 else 0
+            "<QQQ", self._rights, _TCP if abi >= 4 and not sockets else 0, _SCOPE_SOCKETS_AND_SIGNALS if abi >= 6 else 0
         )[: _attribute_size(abi)]
         self._fd = kernel.call("landlock", _CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
         for path in readable:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import platform
 import signal
+import socket
 import struct
 from collections.abc import Iterable
 from enum import IntEnum, IntFlag
+
+_GET_INTERFACE_FLAGS, _SET_INTERFACE_FLAGS, _INTERFACE_UP, _INTERFACE_BYTES = 0x8913, 0x8914, 1, 40
 
 
 class Namespace(IntFlag):
@@ -161,3 +165,12 @@ class Kernel:
             number = ctypes.get_errno()
             raise OSError(number, f"{name}: {os.strerror(number)}")
         return result
+
+
+def raise_loopback() -> None:
+    """Switch the loopback interface of this process's own network namespace on. Raises OSError."""
+    name, flags = b"lo", struct.Struct("16sh")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        asked = fcntl.ioctl(any_socket, _GET_INTERFACE_FLAGS, flags.pack(name, 0).ljust(_INTERFACE_BYTES, b"\0"))
+        up = flags.unpack_from(asked)[1] | _INTERFACE_UP
+        fcntl.ioctl(any_socket, _SET_INTERFACE_FLAGS, flags.pack(name, up).ljust(_INTERFACE_BYTES, b"\0"))

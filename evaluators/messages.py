@@ -37,7 +37,8 @@ class Setup(msgspec.Struct, frozen=True):
 
     ``hidden`` are paths no candidate may see; ``scratch`` is an empty folder for candidates that
     cannot have a private file system, else empty. ``pin`` keeps all processes of the slot on one core
-    from the first job on.
+    from the first job on. ``sockets`` lets candidates use their own loopback, and the network of their container
+    if it has one.
     """
 
     walls: Walls
@@ -46,6 +47,7 @@ class Setup(msgspec.Struct, frozen=True):
     hidden: list[str]
     scratch: str
     pin: bool
+    sockets: bool = False
 
 
 class Start(msgspec.Struct, frozen=True):

@@ -110,31 +110,39 @@ _OWN_PROCESS_ONLY: dict[str, tuple[int, int]] = {
     "sched_setscheduler": (144, 119),
     "sched_setattr": (314, 274),
 }
+_OF_SOCKETS = {"connect", "bind", "listen", "accept", "accept4"}
+_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; all others lead to kernel interfaces that nobody here needs
 _CLONE = (56, 220)
 _CLONE3 = 435
 
 _Instruction = tuple[int, int, int, int]
 
 
-def install(kernel: Kernel) -> None:
+def install(kernel: Kernel, *, sockets: bool = False) -> None:
     """Restrict this process and its descendants for good. Needs ``forbid_new_privileges`` before.
+
+    With ``sockets`` those of the internet and of this machine are allowed, wherever they lead.
 
     Raises OSError, or Unsupported on an architecture whose calls are not listed.
     """
-    code = b"".join(struct.pack("<HBBI", *instruction) for instruction in _program(platform.machine()))
+    code = b"".join(struct.pack("<HBBI", *instruction) for instruction in _program(platform.machine(), sockets))
     buffer = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
     kernel.prctl(_SET_SECCOMP, _MODE_FILTER, ctypes.create_string_buffer(program, len(program)))
 
 
-def _program(machine: str) -> list[_Instruction]:
+def _program(machine: str, sockets: bool = False) -> list[_Instruction]:
     if machine not in _ARCHITECTURE:
         raise Unsupported(f"no list of system calls for {machine}")
     column = list(_ARCHITECTURE).index(machine)
     program = _prologue(_ARCHITECTURE[machine])
-    for numbers in _REFUSED.values():
+    for name, numbers in _REFUSED.items():
         number = numbers[column]
-        if number is not None:
+        if number is None or (sockets and name in _OF_SOCKETS):
+            continue
+        if sockets and name == "socket":
+            program += _allow_first_arguments(number, _FAMILIES)
+        else:
             program += _refuse(number, errno.EPERM)
     # Its flags lie in memory, out of the filter's sight; C libraries then use clone instead.
     program += _refuse(_CLONE3, errno.ENOSYS)
@@ -166,6 +174,16 @@ def _allow_first_argument_zero(number: int) -> list[_Instruction]:
         (_EQUAL, 0, 1, 0),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERRNO | errno.EPERM),
+    ]
+
+
+def _allow_first_arguments(number: int, allowed: tuple[int, ...]) -> list[_Instruction]:
+    return [
+        (_EQUAL, 0, len(allowed) + 3, number),
+        (_LOAD, 0, 0, _OFFSET_FIRST_ARGUMENT),
+        *[(_EQUAL, len(allowed) - index, 0, value) for index, value in enumerate(allowed)],
+        (_RETURN, 0, 0, _ERRNO | errno.EPERM),
+        (_RETURN, 0, 0, _ALLOW),
     ]
 
 

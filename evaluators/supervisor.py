@@ -24,7 +24,7 @@ import numpy as np
 from evaluators import guest, landlock, private_root, seccomp
 from evaluators.channel import Channel
 from evaluators.leftovers import Cleaner, kill_descendants
-from evaluators.linux import Capability, Kernel, Namespace, Unsupported
+from evaluators.linux import Capability, Kernel, Namespace, Unsupported, raise_loopback
 from evaluators.messages import End, Ended, Pin, Ready, Setup, Spawn, Walls
 from evaluators.protocol import FIRST_SHARED_FD, MOST_SHARED_FDS
 
@@ -80,12 +80,18 @@ class _Supervisor:
         # Made here and not in each candidate: what is forked costs less than what is made.
         self._channel = Channel()
         self._candidate: int | None = None
+        if setup.sockets and not self._walled:
+            raise OSError(
+                "sockets are for sandboxes with a network of their own, which takes namespaces or a container"
+            )
         readable = private_root.readable_paths(libraries)
         if setup.limits.gpus:
             readable += private_root.gpu_knowledge()
         if setup.walls is Walls.NAMESPACES:
             kernel.unshare(Namespace.MOUNTS | Namespace.NETWORK | Namespace.IPC | Namespace.HOSTNAME)
             socket.sethostname("sandbox")
+            if setup.sockets:
+                raise_loopback()
             devices = (*private_root.HARMLESS_DEVICES, *(private_root.gpus() if setup.limits.gpus else ()))
             private_root.build(kernel, readable, setup.hidden, setup.limits.scratch_mb, devices)
         if not self._walled:
@@ -258,13 +264,13 @@ class _Supervisor:
         else:
             reading, writing = [*readable, "/dev/urandom", "/dev/zero"], [*self._writable, "/dev/null"]
         try:
-            return landlock.Ruleset(self._kernel, reading, writing)
+            return landlock.Ruleset(self._kernel, reading, writing, sockets=self._setup.sockets)
         except OSError:
             return None
 
     def _filter_calls(self) -> bool:
         try:
-            seccomp.install(self._kernel)
+            seccomp.install(self._kernel, sockets=self._setup.sockets)
         except Unsupported:
             return False
         return True

@@ -22,6 +22,7 @@ Operator           mutation.syntax, .tune, .diff, ...          async; state only
 Sandbox            evaluation.process_sandbox, .docker_sandbox async
 Executor           controller.local_executor, cluster.ray_exe~ async
 Tracker            tracking.mlflow_tracker, .wandb_tracker ... blocking, in a thread that nobody waits for
+Workshop           agents.workshop                             async
 =================  ==========================================  =================================
 
 Each protocol has one conformance suite in ``evolve/conformance`` that every implementation passes, ours and others.
@@ -29,10 +30,10 @@ Each protocol has one conformance suite in ``evolve/conformance`` that every imp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeGuard
 
 import numpy as np
 
@@ -483,6 +484,102 @@ class Exhibit:
     why: str = ""
 
 
+# ── coding agents ─────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What one session of a coding agent may use; what is open counts as used.
+
+    Args:
+        evaluations: how often it may have its files judged.
+        wall_s: seconds from its start to its end.
+        calls: of the run's model.
+        cost_usd: dollars for those calls; None for no limit but the run's.
+    """
+
+    evaluations: int
+    wall_s: float
+    calls: int
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commission:
+    """What a coding agent is asked to do.
+
+    Args:
+        command: the agent and its arguments; ``{prompt_file}``, ``{prompt}`` and ``{workdir}`` are filled in.
+        task: what the prompt says.
+        files: path -> text of its checkout.
+        allowance: what it may use.
+    """
+
+    command: tuple[str, ...]
+    task: str
+    files: Mapping[str, str]
+    allowance: Allowance
+
+
+class SessionEnd(StrEnum):
+    """Why a session of a coding agent is over."""
+
+    EXITED = "exited"
+    TIMED_OUT = "timed_out"
+    """Its time was up; what stood in its checkout then counts."""
+    FLOODED = "flooded"
+    """It asked for more than anybody would answer; as for its time."""
+    LOST = "lost"
+    """It could not be started, or ended its own sandbox: nothing is left of its checkout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What came of a commission; every text is the agent's and not to be trusted.
+
+    Args:
+        end, exit_code: how it ended; no code where it had to be ended.
+        files: path -> text of those of the commission's files that are still texts.
+        others: paths of some of the files that it made beside them.
+        output: beginning and end of what it printed.
+        why: of a session that was lost.
+        seconds: how long it took.
+    """
+
+    end: SessionEnd
+    exit_code: int | None
+    files: Mapping[str, str]
+    others: tuple[str, ...] = ()
+    output: str = ""
+    why: str = ""
+    seconds: float = 0.0
+
+
+class Desk(Protocol):
+    """What an agent at work may have of the world outside of its sandbox, within its allowance.
+
+    Answers are JSON-able; those with an ``error`` refuse. Nothing is raised for what an agent does.
+    """
+
+    async def evaluate(self, files: Mapping[str, str]) -> Mapping[str, object]:
+        """Judge these files on the ordinary stages; return outcome, metrics and feedback of the last one."""
+
+    async def ask(self, messages: Sequence[Message]) -> Mapping[str, object]:
+        """Put a prompt to the run's model."""
+
+    def left(self) -> Mapping[str, object]:
+        """Return what is left of the allowance."""
+
+
+class Workshop(Protocol):
+    """Where coding agents work: each session in a sandbox of its own, from which only the desk can be reached."""
+
+    async def work(self, commission: Commission, desk: Desk) -> Session:
+        """Run one session. Raises SandboxUnavailable for our failures, never for the agent's."""
+
+
+Engage = Callable[[Commission], Awaitable[Session]]
+"""Has a coding agent carry out a commission, and puts the session on record. Raises ModelError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What an operator works from.
@@ -499,6 +596,7 @@ class Context:
         rng: the only source of randomness; derived from (run seed, step).
         model: the model to ask, or None in a keyless run. Its calls are recorded, and a call that
             was already paid for is answered from the record.
+        engage: how to have a coding agent work, for operators that need a workshop; None for all others.
     """
 
     step: int
@@ -511,6 +609,7 @@ class Context:
     lineage: Sequence[Change] = ()
     lessons: Sequence[Lesson] = ()
     digest: Digest | None = None
+    engage: Engage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,6 +641,17 @@ class Operator(Protocol):
 
     def observe(self, scored: Scored, program: Program | None) -> None:
         """Learn how an attempt ended, whoever proposed it. ``program`` carries no files."""
+
+
+class WorkshopOperator(Operator, Protocol):
+    """An operator that has a coding agent work. It waits, and takes part in runs with and without a model."""
+
+    needs_workshop: bool
+
+
+def needs_workshop(operator: Operator) -> TypeGuard[WorkshopOperator]:
+    """Whether an operator is one that has a coding agent work."""
+    return bool(getattr(operator, "needs_workshop", False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -23,11 +23,11 @@ from evolve.configuration import Config, option
 from evolve.controller.budget import Budget
 from evolve.controller.loop import Widths
 from evolve.controller.run import Observer, Parts, Result, resume_run, start_run
-from evolve.domain.problem import Problem
+from evolve.domain.problem import Limits, Problem
 from evolve.domain.rules import Rules
 from evolve.domain.steering import check_weights, weight_vector
 from evolve.errors import ConfigurationError, EvolveError, NotFound, ProblemError, nearest
-from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store, Tier, Tracker
+from evolve.interfaces import Executor, LanguageModel, Member, RunInfo, Sandbox, Search, Store, Tier, Tracker, Workshop
 from evolve.llm.ensemble import Ensemble
 from evolve.mutation.answer import ModelOperator
 from evolve.mutation.bandit import OperatorBandit
@@ -42,6 +42,7 @@ from evolve.problem_library import load_problem
 from evolve.store.address import is_postgres, public
 
 _LESSON_OPERATORS = ("distill", "meta_prompt")
+_AGENT = "agent"
 _LONGEST_RUN = 200
 
 
@@ -99,6 +100,7 @@ def build(config: Config, problem: Problem | None = None) -> Parts:
         store_patience_s=store_patience_s,
         store=public(str(config["store"]["url"])),
         trackers=lambda: build_trackers(config),
+        workshop=build_workshop(config, problem),
     )
 
 
@@ -251,6 +253,42 @@ def build_executor(config: Config, problem: Problem, make_sandbox: Callable[[], 
 def build_sandbox(config: Config, problem: Problem) -> Sandbox:
     """Return one sandbox for a problem, not started."""
     return cast(Sandbox, _make(config["sandbox"], "sandbox", problem=problem))
+
+
+def build_workshop(config: Config, problem: Problem) -> Workshop | None:
+    """Return where coding agents work: in sandboxes of the run's kind; None where no operator has one work.
+
+    Raises ConfigurationError where these sandboxes cannot give agents what the settings ask for.
+    """
+    mutation = config["mutation"]
+    settings = mutation.get("workshop")  # a run on record may be older
+    if settings is None or not mutation["weights"].get(_AGENT):
+        return None
+    sandbox = _session_sandbox(config["sandbox"], settings)
+
+    def make_sandbox(limits: Limits) -> Sandbox:
+        # Still the problem's: its image and libraries are what agents try programs out with, its folder stays hidden.
+        return build_sandbox({"sandbox": sandbox}, replace(problem, limits=limits))
+
+    return cast(Workshop, _make(settings, "mutation.workshop", make_sandbox=make_sandbox))
+
+
+def _session_sandbox(sandbox: Config, settings: Config) -> Config:
+    """Return the settings of the sandboxes that sessions run in."""
+    if "docker" in sandbox:  # the machine decides which of both it will be
+        if settings["network"] is not None:
+            raise ConfigurationError("mutation.workshop.network: only containers can have one; choose sandbox=docker.")
+        return {**sandbox, **{name: _session_sandbox(sandbox[name], settings) for name in ("docker", "process")}}
+    wanted = {"pin": False, "sockets": settings["model_address"], "network": settings["network"]}
+    known = signature(locate(sandbox["_target_"])).parameters
+    for name, value in wanted.items():
+        if value and name not in known:
+            raise ConfigurationError(
+                f"mutation.workshop.{name}={value}: this sandbox ({sandbox['_target_']}) lets nothing out, so an "
+                "agent that needs a network of its own cannot be run in it. Choose sandbox=docker, or an agent that "
+                "is content with the run's model (mutation.workshop.model_address=true)."
+            )
+    return {**sandbox, **{name: value for name, value in wanted.items() if name in known}}
 
 
 def open_store(config: Config) -> Store:

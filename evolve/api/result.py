@@ -137,7 +137,7 @@ def read_result(url: str, run: str, best_step: int | None = None) -> Result:
             store=public(url),
             best=_scored_program(store, info, problem, step, again=_judged_again(store, run)),
             seed=_scored_program(store, info, problem, SEED_STEP),
-            spent=spent_on_record(info, problem.limits.gpus),
+            spent=spent_on_record(store, run, problem.limits.gpus),
             caveats=(problem.isolation.caveat,) if problem.isolation.caveat else (),
             _url=url,
         )

@@ -29,6 +29,7 @@ from evolve.cli.options import (
 )
 from evolve.controller.measurements import measurements
 from evolve.controller.retention import Pruned
+from evolve.controller.sessions import AGENT, EVALUATED
 from evolve.domain.difference import program_diff
 from evolve.domain.evaluation import Outcome
 from evolve.domain.proposal import Attempt, Called, Completed, Completion, Prompted, Request
@@ -263,7 +264,13 @@ def _calls(store: Store, info: RunInfo, step: int) -> list[dict[str, object]]:
                 calls[told.request_hash]["states"].append({"at": entry.at, **state})
             case Completed(_, key, completion):
                 calls[key] |= _answered(completion)
-    pruned = Pruned.of(event for _, event in store.events(info.id)) if calls else Pruned()
+    events = [event for _, event in store.events(info.id)] if calls else []
+    pruned = Pruned.of(events)
+    # A session of a coding agent is a call; what it had judged are events.
+    judged = [event.data for event in events if event.kind == EVALUATED and event.data["step"] == step]
+    for call in calls.values():
+        if call["model"] == AGENT:
+            call["evaluations"] = judged
     lost = [str(what) for what in (Prunable.PROMPTS, Prunable.ANSWERS) if pruned.has(what, step)]
     return [{**call, "pruned": lost} if lost else call for call in calls.values()]
 

@@ -40,6 +40,8 @@ _COMMANDS = {  # name -> module, what it does
     "worker": ("evolve.cli.working", "Judge programs for a run on another machine."),
     "image": ("evolve.cli.images", "Build and list the container images of sandbox=docker."),
     "bench": ("evolve.cli.benching", "Measure the machinery."),
+    "mcp": ("evolve.cli.serving", "Serve assistants that speak the Model Context Protocol."),
+    "skill": ("evolve.cli.teaching", "Write the skill that teaches an assistant these commands."),
 }
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.journal import Journal
 from evolve.controller.recorded_model import CallOnRecord, RecordedModel
+from evolve.controller.sessions import Engagement, Office, is_session
 from evolve.controller.standards import Standards
 from evolve.domain.causes import Cause
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED
 from evolve.domain.program import Program, fingerprint
-from evolve.domain.proposal import NO_USAGE, REPEATS, Applied, Evaluated, Learned, Lesson, Selected, Unfinished
+from evolve.domain.proposal import NO_USAGE, REPEATS, Applied, Evaluated, Learned, Lesson, Selected, Unfinished, Usage
 from evolve.errors import EvolveError, ModelError, ProposalRejected
 from evolve.evaluation.cascade import Cascade, Standard
-from evolve.interfaces import Draft, LanguageModel
+from evolve.interfaces import Draft, Engage, LanguageModel, needs_workshop
 from evolve.llm.ensemble import Ensemble
 from evolve.mutation.novelty import Mark, Novelty
 
@@ -61,6 +63,7 @@ class Attempts:
         novelty: recognises programs that there were already under other names; None for equal texts only.
         propose_width: model proposals in the making at once.
         resolved: called whenever a proposal of a model is made or refused.
+        office: where coding agents work, or None.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Attempts:
         final_stage: str,
         propose_width: int,
         resolved: Callable[[], None],
+        office: Office | None = None,
     ) -> None:
         self.proposing: set[int] = set()
         self._known: dict[str, int] = {}
@@ -88,6 +92,13 @@ class Attempts:
         self._slots, self._propose_width = asyncio.Semaphore(propose_width), propose_width
         self._resolved = resolved
         self._models: dict[int, RecordedModel] = {}
+        self._office = office
+        self._engagements: dict[int, Engagement] = {}
+        self._evaluations: Mapping[int, int] = {}
+
+    def remember(self, evaluations: Mapping[int, int]) -> None:
+        """Take note of how many evaluations the sessions on record had made, by step."""
+        self._evaluations = dict(evaluations)
 
     def widen(self, propose_width: int) -> None:
         """Allow more proposals in the making at once; fewer are up to whoever begins attempts."""
@@ -138,10 +149,11 @@ class Attempts:
 
     def _prepare(self, selected: Selected, on_record: OnRecord) -> Prepared:
         operator = self._decisions.operator(selected)
-        if operator.needs_model:
+        if operator.needs_model or needs_workshop(operator):
             model = self._recorded(selected, on_record)
-            context = self._decisions.context(selected, model)
-            if model is not None:
+            engage = self._engage(selected, model, on_record) if needs_workshop(operator) else None
+            context = self._decisions.context(selected, model, engage)
+            if model is not None or engage is not None:
                 self.proposing.add(selected.step)
                 return lambda: operator.propose(context)
         else:
@@ -156,9 +168,26 @@ class Attempts:
         model = asked_model(self._model, selected)
         if model is None:
             return None
-        recorded = RecordedModel(model, self._journal, selected.step, on_record)
+        calls = [call for call in on_record if not is_session(call.request)]
+        recorded = RecordedModel(model, self._journal, selected.step, calls)
         self._models[selected.step] = recorded
         return recorded
+
+    def _engage(self, selected: Selected, model: RecordedModel | None, on_record: OnRecord) -> Engage | None:
+        """Return how the operator of an attempt has a coding agent work, under what is on record of that."""
+        if self._office is None:
+            return None
+        step = selected.step
+        engagement = Engagement(
+            self._office,
+            step,
+            model=model,
+            on_record=next((call for call in on_record if is_session(call.request)), None),
+            evaluations=self._evaluations.get(step, 0),
+            best=self._best(),
+        )
+        self._engagements[step] = engagement
+        return engagement.engage
 
     async def _work(self, selected: Selected, prepared: Prepared, best: Standard) -> Ended:
         try:
@@ -232,15 +261,20 @@ class Attempts:
         lessons: Sequence[Lesson] = (),
         fatal: bool = False,
     ) -> Ended:
-        model = self._models.pop(selected.step, None)
         return Ended(
             selected,
             program,
             judged[-1] if judged else None,
             cause,
             detail,
-            model.usage() if model is not None else NO_USAGE,
+            self._used(selected.step),
             lessons,
             fatal,
             evaluation_s=math.fsum(evaluation.seconds for evaluation in judged if evaluation.stage != SEALED),
         )
+
+    def _used(self, step: int) -> Usage:
+        """Return what the calls of an attempt used."""
+        model, engagement = self._models.pop(step, None), self._engagements.pop(step, None)
+        usage = model.usage() if model is not None else NO_USAGE
+        return usage if engagement is None else replace(usage, calls=usage.calls + engagement.usage().calls)

@@ -26,10 +26,19 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """What was begun and not yet counted. ``paying`` is how many attempts are asking a model."""
+    """What was begun and not yet counted.
+
+    ``paying`` is how many attempts are asking a model, ``evaluations`` how many coding agents have made.
+    """
 
     attempts: int = 0
     paying: int = 0
+    evaluations: int = 0
+
+    @property
+    def committed(self) -> int:
+        """How many evaluations that will be, at most."""
+        return self.attempts + self.evaluations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +46,7 @@ class Budget:
     """Limits of a run; None means no limit.
 
     Args:
-        evaluations: programs whose evaluation ended, the seed included.
+        evaluations: programs whose evaluation ended, the seed and those of coding agents' sessions included.
         proposals: attempts, the rejected ones included.
         wall_s: seconds some controller worked on the run.
         cost_usd: dollars for model calls.
@@ -82,7 +91,7 @@ class Budget:
             return used + in_flight.paying * used / asked
 
         gpu_s_each = spent.gpu_s / spent.evaluations if spent.evaluations else 0.0
-        yield self.evaluations, spent.evaluations + in_flight.attempts, f"{self.evaluations} evaluations"
+        yield self.evaluations, spent.evaluations + in_flight.committed, f"{self.evaluations} evaluations"
         yield self.proposals, spent.proposals + in_flight.attempts, f"{self.proposals} proposals"
         yield self.wall_s, spent.wall_s, f"{self.wall_s or 0:g} s"
         yield self.cost_usd, with_paying(spent.cost_usd), f"${self.cost_usd or 0:g}"

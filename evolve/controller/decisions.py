@@ -30,7 +30,7 @@ from evolve.domain.proposal import (
 from evolve.domain.rules import Lens, Rules
 from evolve.domain.steering import INJECT
 from evolve.errors import ConfigurationError
-from evolve.interfaces import Arm, Context, Exhibit, Failure, LanguageModel, Operator, Search
+from evolve.interfaces import Arm, Context, Engage, Exhibit, Failure, LanguageModel, Operator, Search, needs_workshop
 from evolve.mutation.answer import ModelOperator
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
@@ -238,7 +238,7 @@ class Decisions:
             return self.steering.injector(INJECT, selected.step)
         return self.operators.named(selected.operator)
 
-    def context(self, selected: Selected, model: LanguageModel | None) -> Context:
+    def context(self, selected: Selected, model: LanguageModel | None, engage: Engage | None = None) -> Context:
         """Return what the operator of an attempt works from. Exact only before anything else is told."""
         choice, operator = selected.choice, self.operator(selected)
         context = Context(
@@ -248,8 +248,9 @@ class Decisions:
             inspirations=[self._inspiration(other, choice.island) for other in choice.inspirations],
             rng=step_rng(self._seed, selected.step, PROPOSING),
             model=model,
+            engage=engage,
         )
-        if not operator.needs_model or self._memory is None:
+        if not (operator.needs_model or needs_workshop(operator)) or self._memory is None:
             return context
         failures = self._failures(choice.parent)
         if isinstance(operator, ModelOperator) and operator.needs_failures:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from evolve.controller.attempt import MODEL_ERROR, Attempts, OnRecord
@@ -20,7 +21,9 @@ from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.estimate import Estimate
 from evolve.controller.exhibits import Exhibits
 from evolve.controller.journal import Journal
+from evolve.controller.ledger import Ledger
 from evolve.controller.orders import Orders, follow_again
+from evolve.controller.sessions import Office
 from evolve.controller.standards import Standards
 from evolve.controller.steering import Given, Taken, final_rules
 from evolve.domain.evaluation import Outcome, Scored
@@ -29,7 +32,7 @@ from evolve.domain.program import SEED_STEP, Program
 from evolve.domain.proposal import Attempt, Event, Finished, Placement, Selected, Unfinished
 from evolve.domain.steering import Inject, Pause, Stop
 from evolve.evaluation.cascade import Cascade
-from evolve.interfaces import Exhibit, LanguageModel
+from evolve.interfaces import Exhibit, LanguageModel, Workshop
 from evolve.mutation.novelty import Novelty
 
 PAUSED = "paused on request"
@@ -93,6 +96,7 @@ class Loop:
         exhibits: Exhibits,
         budget: Budget,
         widths: Widths,
+        workshop: Workshop | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.progress = Progress()
@@ -116,7 +120,19 @@ class Loop:
         self._news: asyncio.Queue[asyncio.Task[Ended] | None] = asyncio.Queue()
         self._heard: deque[Given] = deque()
         self._orders = Orders(problem=problem, decisions=decisions, exhibits=exhibits, journal=journal)
+        self._ledger = Ledger(
+            budget,
+            spent=lambda: self.progress.spent,
+            in_flight=self.in_flight,
+            elapsed_s=self.elapsed_s,
+            stopping=lambda: self.progress.stop_reason,
+            count=self._count_session_evaluation,
+        )
+        office = None
+        if workshop is not None:
+            office = Office(workshop=workshop, problem=problem, cascade=cascade, journal=journal, ledger=self._ledger)
         self._attempts = Attempts(
+            office=office,
             decisions=decisions,
             model=model,
             cascade=cascade,
@@ -134,6 +150,7 @@ class Loop:
         unfinished: Sequence[tuple[Unfinished, OnRecord]],
         elapsed_s: float,
         taken: Sequence[Taken] = (),
+        agents: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         """Fold the record into what is decided from; take note of what a crash cut off.
 
@@ -141,7 +158,11 @@ class Loop:
         told as when it was chosen, so that it is done as it would have been. ``taken`` are the orders on
         record. The search begins under the rules that were in force when the first of what was cut off
         was chosen, which are those in force now if nothing was: what it is told again then is told once.
+        ``agents`` is how many evaluations the coding agent of a step had made.
         """
+        self._attempts.remember(agents)
+        spent = self.progress.spent
+        self.progress.spent = replace(spent, evaluations=spent.evaluations + sum(agents.values()))
         self._elapsed_before_s = elapsed_s
         earliest = min((item.selected.step for item, _ in unfinished), default=None)
         settled = [item for item in taken if earliest is None or item.step <= earliest]
@@ -219,7 +240,7 @@ class Loop:
 
     def in_flight(self) -> InFlight:
         """What is begun and not finished."""
-        return InFlight(attempts=len(self._open), paying=len(self._paying))
+        return InFlight(len(self._open), len(self._paying), self._ledger.evaluating)
 
     # ── steering ──────────────────────────────────────────────────────────────────────────────
     async def _obey(self) -> None:
@@ -302,6 +323,7 @@ class Loop:
         self._paying.discard(step)
         sequence = self._decisions.told
         known, placement, cell = self._tell(ended)
+        self._ledger.forget(step)
         self._journal.post(
             Finished(step, sequence, known.outcome, ended.cause, ended.detail, placement, cell),
         )
@@ -350,6 +372,11 @@ class Loop:
             progress.causes[cause] += 1
         if known.step == SEED_STEP:
             progress.seed = known
+
+    def _count_session_evaluation(self, seconds: float) -> None:
+        spent = self.progress.spent
+        gpu_s = spent.gpu_s + seconds * self._problem.limits.gpus
+        self.progress.spent = replace(spent, evaluations=spent.evaluations + 1, gpu_s=gpu_s)
 
     def _watch(self, ended: Ended, known: Scored) -> None:
         """Give up on a run that cannot get anywhere, and stop one that has arrived."""

@@ -95,6 +95,15 @@ class RecordedModel:
         """See LanguageModel.ready."""
         await self._model.ready()
 
+    def has_answer(self, request: Request) -> bool:
+        """Whether the answer to a call of this number is on record."""
+        return self._on_record.get(request.call, CallOnRecord(request, None)).answer is not None
+
+    def has_other(self, request: Request) -> bool:
+        """Whether the record has another call of this number."""
+        known = self._on_record.get(request.call)
+        return known is not None and request_hash(known.request) != request_hash(request)
+
     async def complete(self, request: Request, report: Report = tell_nobody) -> Completion:
         """Answer from the record, or ask and record. Raises ModelError."""
         before = self._on_record.get(request.call, CallOnRecord(request, None))

@@ -15,13 +15,25 @@ from evolve.controller.decisions import Decisions, Ended
 from evolve.controller.fork import forked_attempts
 from evolve.controller.orders import follow_again
 from evolve.controller.retention import Pruned
+from evolve.controller.sessions import session_of, session_request
 from evolve.controller.stand_in import StandIn
 from evolve.controller.steering import Taken, taken_orders
 from evolve.domain.causes import Cause
 from evolve.domain.program import SEED_STEP, fingerprint
 from evolve.domain.proposal import REPEATS, Attempt, Completion, Request, Selected
 from evolve.errors import ModelError, ProposalRejected
-from evolve.interfaces import Draft, LanguageModel, Prunable, Report, Store, tell_nobody
+from evolve.interfaces import (
+    Commission,
+    Draft,
+    Engage,
+    LanguageModel,
+    Prunable,
+    Report,
+    Session,
+    Store,
+    needs_workshop,
+    tell_nobody,
+)
 from evolve.llm.requests import request_hash
 from evolve.mutation.novelty import Mark, Novelty
 
@@ -150,9 +162,11 @@ class Replay:
         selected, finished = attempt.selected, attempt.finished
         if selected.operator in REPEATS:
             return None  # a judge's verdict is taken from the record
-        context = self._decisions.context(selected, self._on_record(selected))
+        operator = self._decisions.operator(selected)
+        engage = self._session_on_record(selected) if needs_workshop(operator) else None
+        context = self._decisions.context(selected, self._on_record(selected), engage)
         try:
-            draft = await self._decisions.operator(selected).propose(context)
+            draft = await operator.propose(context)
         except (ProposalRejected, ModelError) as refusal:
             cause = refusal.cause if isinstance(refusal, ProposalRejected) else MODEL_ERROR
             if cause == finished.cause:
@@ -179,6 +193,18 @@ class Replay:
         if model is None:
             return None
         return _OnRecord(model, lambda key: self._store.completion(self._run, selected.step, key))
+
+    def _session_on_record(self, selected: Selected) -> Engage:
+        """Return what gives a coding agent's session from the record, and runs none."""
+
+        async def engage(commission: Commission) -> Session:
+            key = request_hash(session_request(commission))
+            answer = self._store.completion(self._run, selected.step, key)
+            if answer is None:
+                raise ModelError("no session on record of this commission")
+            return session_of(answer)
+
+        return engage
 
     def _is_known(self, files: Mapping[str, str], operator: str) -> bool:
         if fingerprint(files) in self._fingerprints:

@@ -21,6 +21,7 @@ from evolve.controller.journal import Journal
 from evolve.controller.loop import PAUSED, Loop, Progress, Widths
 from evolve.controller.memory import Memory
 from evolve.controller.recorded_model import calls_on_record
+from evolve.controller.sessions import evaluations_on_record
 from evolve.controller.steering import NOBODY_AT_WORK, Given, taken_orders
 from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.problem import SEALED, Problem
@@ -31,7 +32,7 @@ from evolve.domain.steering import Pause, Stop
 from evolve.errors import ConfigurationError, LeaseLost, NotFound, SeedNotValid, StoreAway, StoreError
 from evolve.evaluation.agreement import Agreement, agreements
 from evolve.evaluation.cascade import Cascade, nothing_known
-from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store, Tracker
+from evolve.interfaces import RENEWALS, Executor, LanguageModel, Lease, RunInfo, Search, Store, Tracker, Workshop
 from evolve.mutation.lessons import Lessons
 from evolve.mutation.mix import Chooser
 from evolve.mutation.novelty import Novelty
@@ -70,6 +71,7 @@ class Parts:
     store_patience_s: float | None = None
     store: str = ""
     trackers: Callable[[], Mapping[str, Tracker]] = dict
+    workshop: Workshop | None = None
 
     def widths_now(self) -> Widths:
         """Return how much is to happen at once, now that the executor has started."""
@@ -175,7 +177,8 @@ async def resume_run(parts: Parts, run: str, observe: Observer) -> Result:
         check_whole_fork(store.run(run))
         left = _left_in_inbox(store, run)
         if not any(not given.refused for given in left):
-            _check_there_is_more_to_do(parts.budget, store.run(run), parts.problem.limits.gpus)
+            spent = spent_on_record(store, run, parts.problem.limits.gpus)
+            _check_there_is_more_to_do(parts.budget, store.run(run), spent)
         lease = store.acquire(run, parts.holder, parts.lease_s)
         async with _running(parts) as interrupts:
             await _begin_if_cut_off(parts, store, lease)
@@ -214,12 +217,14 @@ def _left_in_inbox(store: Store, run: str) -> list[Given]:
     ]
 
 
-def spent_on_record(info: RunInfo, gpus: int) -> Spent:
-    """Return what a run has used; its problem asks for ``gpus``."""
+def spent_on_record(store: Store, run: str, gpus: int) -> Spent:
+    """Return what a run has used, coding agents' evaluations among it; its problem asks for ``gpus``."""
+    info = store.run(run)
+    agents = sum(evaluations_on_record(event for _, event in store.events(run)).values())
     usage = info.usage
     return Spent(
         proposals=info.proposals,
-        evaluations=info.evaluated,
+        evaluations=info.evaluated + agents,
         cost_usd=usage.cost_usd,
         wall_s=info.elapsed_s,
         calls=usage.calls,
@@ -228,8 +233,7 @@ def spent_on_record(info: RunInfo, gpus: int) -> Spent:
     )
 
 
-def _check_there_is_more_to_do(budget: Budget, info: RunInfo, gpus: int) -> None:
-    spent = spent_on_record(info, gpus)
+def _check_there_is_more_to_do(budget: Budget, info: RunInfo, spent: Spent) -> None:
     used = budget.exhausted(spent, InFlight(), asked=1) if info.status == "finished" else ""
     if used:
         raise ConfigurationError(
@@ -328,6 +332,7 @@ class _Session:
             exhibits=exhibits,
             budget=parts.budget,
             widths=parts.widths_now(),
+            workshop=parts.workshop,
         )
 
     async def work(self, observe: Observer) -> Result:
@@ -357,9 +362,11 @@ class _Session:
         seed = [e for e in reader.evaluations(run, SEED_STEP) if e.stage != SEALED]
         self._cascade.calibrate(seed)
         unfinished = [(item, calls_on_record(reader, run, item.selected.step)) for item in reader.unfinished(run)]
-        taken = taken_orders(event for _, event in reader.events(run))
+        events = [event for _, event in reader.events(run)]
+        taken = taken_orders(events)
+        agents = evaluations_on_record(events)
         with rarely_collected():
-            self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s, taken)
+            self._loop.restore(reader.history(run), unfinished, reader.run(run).elapsed_s, taken, agents)
         self._heard = max((item.number for item in taken), default=0)
         self._hand_over(self._left)
 

@@ -50,6 +50,8 @@ class Cause(StrEnum):
     SYNTAX_ERROR = "syntax_error", "The new program does not compile."
     DUPLICATE = "duplicate", "The new program is one that was judged before."
 
+    SESSION_LOST = "session_lost", "A coding agent could not be started, or its checkout could not be read."
+
     # nothing to work from
     NO_PARTNER = "no_partner", "There is no other program to combine the parent with."
     NOTHING_TO_REPAIR = "nothing_to_repair", "No child of the parent failed in a way that could be repaired."

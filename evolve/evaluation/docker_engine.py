@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import platform
@@ -51,12 +52,16 @@ class Box:
         limits: of the problem; memory is that of all processes together here.
         cpus: processor time that all processes together may use, in cores.
         runtime: the engine's runtime, such as ``runsc``; None for the engine's default.
+        network: a network of the engine; None for none.
+        sockets: whether programs may use the internet's families of sockets, wherever these lead.
     """
 
     image: str
     limits: Limits
     cpus: float
     runtime: str | None = None
+    network: str | None = None
+    sockets: bool = False
 
     def options(self, name: str, sockets: str | None, owner: str) -> dict[str, Any]:
         """Return the arguments of the SDK's ``containers.create``.
@@ -79,12 +84,12 @@ class Box:
             "runtime": self.runtime,
             "volumes": {sockets: {"bind": SOCKET_FOLDER, "mode": "ro"}} if sockets else {},
             # walls
-            "network_mode": "none",
+            "network_mode": self.network or "none",
             "read_only": True,
             "ipc_mode": "private",
             "cap_drop": ["ALL"],
             "cap_add": list(_CAPABILITIES),
-            "security_opt": ["no-new-privileges:true", f"seccomp={_seccomp_profile()}"],
+            "security_opt": ["no-new-privileges:true", f"seccomp={_seccomp_profile(self.sockets)}"],
             "tmpfs": {
                 "/tmp": _tmpfs(limits.scratch_mb),
                 "/dev/shm": _tmpfs(min(limits.scratch_mb, _SHARED_MEMORY_MB)),
@@ -113,8 +118,16 @@ def _gpus(count: int) -> list[dict[str, Any]]:
     return [{**which, "Capabilities": [["gpu"]]}] if count else []
 
 
-def _seccomp_profile() -> str:
-    return (bundled("infra") / "seccomp.json").read_text()
+def _seccomp_profile(sockets: bool) -> str:
+    text = (bundled("infra") / "seccomp.json").read_text()
+    if not sockets:
+        return text
+    profile = json.loads(text)
+    profile["syscalls"] += [
+        {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": family, "op": "SCMP_CMP_EQ"}]}
+        for family in (socket.AF_INET, socket.AF_INET6)
+    ]
+    return json.dumps(profile)
 
 
 @dataclass(frozen=True, slots=True)

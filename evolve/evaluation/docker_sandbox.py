@@ -46,6 +46,8 @@ class DockerSandbox(SlotSandbox):
         pin: keep judge and candidate on one core, a different one for each sandbox while they last.
         seed: of the global random generators in candidates.
         python: interpreter of the judge.
+        sockets: let programs use a loopback of their own.
+        network: a network of the engine that programs may use; None for none. Whatever it leads to, they can reach.
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class DockerSandbox(SlotSandbox):
         pin: bool = True,
         seed: int = 0,
         python: str = sys.executable,
+        sockets: bool = False,
+        network: str | None = None,
     ) -> None:
         super().__init__(problem, python=python, seed=seed, recycle=recycle)
         at_least(1, "sandbox", recycle=recycle)
@@ -67,6 +71,7 @@ class DockerSandbox(SlotSandbox):
             raise ConfigurationError(f"sandbox.cpus: expected more than 0, found {cpus!r}.")
         self._image, self._base_image, self._runtime = image, base_image, runtime
         self._cpus, self._pin = cpus, pin
+        self._sockets, self._network = sockets or network is not None, network
 
     async def start(self) -> None:
         """See Sandbox.start."""
@@ -79,12 +84,19 @@ class DockerSandbox(SlotSandbox):
             image = self._image
             if image is None:
                 image = await _in_thread(engine.image_of, self._problem, self._base_image)
-            box = Box(image=image, limits=self._problem.limits, cpus=self._cpus, runtime=self._runtime)
+            box = Box(
+                image=image,
+                limits=self._problem.limits,
+                cpus=self._cpus,
+                runtime=self._runtime,
+                network=self._network,
+                sockets=self._sockets,
+            )
             if shares_this_kernel(self._runtime):
                 role, line = "judge", await _start_connected(engine, box, resources)
             else:
                 role, line = "judge-of-stream", await _start_attached(engine, box, resources)
-            setup = setup_message(self._problem, Walls.CONTAINER, pin=self._pin)
+            setup = setup_message(self._problem, Walls.CONTAINER, pin=self._pin, sockets=self._sockets)
             try:
                 error = await self._open(role, [str(line.fileno())], setup, resources, passed=[line])
             finally:
@@ -95,13 +107,17 @@ class DockerSandbox(SlotSandbox):
 
     def protects(self) -> Sequence[str]:
         """See Sandbox.protects."""
-        return _protects(self._isolation, self._runtime) if self._slot else []
+        told = _protects(self._isolation, self._runtime) if self._slot else []
+        return [sentence.replace("no network, and see ", "") for sentence in told] if self._network else told
 
     def does_not_protect(self) -> Sequence[str]:
         """See Sandbox.does_not_protect."""
         if not self._slot:
             return ["The sandbox is not started."]
-        return _does_not_protect(self._isolation, self._runtime)
+        told = _does_not_protect(self._isolation, self._runtime)
+        return (
+            [f"Programs can reach whatever the network {self._network!r} leads to.", *told] if self._network else told
+        )
 
 
 async def _start_connected(engine: Engine, box: Box, resources: AsyncExitStack) -> socket.socket:

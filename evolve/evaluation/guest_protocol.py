@@ -59,6 +59,7 @@ class SetupMessage(msgspec.Struct, frozen=True):
     hidden: list[str]
     scratch: str
     pin: bool
+    sockets: bool
 
 
 class ReadyMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +119,13 @@ class VerdictMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 
 
 def setup_message(
-    problem: Problem, walls: Walls, *, pin: bool, hidden: Sequence[str] = (), scratch: str = ""
+    problem: Problem,
+    walls: Walls,
+    *,
+    pin: bool,
+    hidden: Sequence[str] = (),
+    scratch: str = "",
+    sockets: bool = False,
 ) -> SetupMessage:
     """Return the first message to a slot that will judge ``problem``."""
     limits = problem.limits
@@ -129,6 +136,7 @@ def setup_message(
         hidden=list(hidden),
         pin=pin,
         scratch=scratch,
+        sockets=sockets,
     )
 
 

@@ -36,6 +36,7 @@ class ProcessSandbox(SlotSandbox):
         recycle: programs judged before the slot is given up for a fresh one.
         pin: keep judge and candidate on one core, a different one for each slot while they last. They
             take turns, and waking a process on another core is slow; False for programs of several threads.
+        sockets: let programs use a loopback of their own, which leads nowhere else; needs namespaces.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class ProcessSandbox(SlotSandbox):
         seed: int = 0,
         recycle: int = 1_000_000,
         pin: bool = True,
+        sockets: bool = False,
     ) -> None:
         super().__init__(problem, python=python, seed=seed, recycle=recycle)
-        self._pin = pin
+        self._pin, self._sockets = pin, sockets
         self._walls = Walls.NAMESPACES if namespaces else Walls.NONE
         self._refusal = "" if namespaces else "switched off"
 
@@ -82,7 +84,12 @@ class ProcessSandbox(SlotSandbox):
                 resources.callback(shutil.rmtree, scratch, ignore_errors=True)
             hidden = [self._problem.folder, bundled("problems"), Path.cwd(), Path.home()]
             setup = setup_message(
-                self._problem, self._walls, pin=self._pin, hidden=[str(path) for path in hidden], scratch=scratch
+                self._problem,
+                self._walls,
+                pin=self._pin,
+                hidden=[str(path) for path in hidden],
+                scratch=scratch,
+                sockets=self._sockets,
             )
             return await self._open("slot", _library_folders(), setup, resources)
 

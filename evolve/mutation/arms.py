@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evolve.errors import ConfigurationError, nearest
-from evolve.interfaces import Arm, Member, Operator, Tier
+from evolve.interfaces import Arm, Member, Operator, Tier, needs_workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Arms:
 
     def asks_model(self, name: str) -> bool:
         """Whether the operator of this name (or ``seed``, which is none) pays for model calls."""
-        return name in self.operators and self.operators[name].needs_model
+        return name in self.operators and _may_ask(self.operators[name])
 
     def of(self, name: str, rng: np.random.Generator) -> Arm:
         """Return an operator, drawn or not, with a model of its tier. Raises ConfigurationError."""
@@ -79,7 +79,7 @@ class Arms:
         return Tier.STRONG if name in self._strong else Tier.CHEAP
 
     def _with_models(self, operator: Operator, share: float, tier: Tier) -> Iterator[Share]:
-        if not operator.needs_model or not self._members:
+        if not _may_ask(operator) or not self._members:
             yield Share(Arm(operator.name), share)
             return
         members = [m for m in self._members if m.tier is tier and m.weight > 0] or self._members
@@ -91,10 +91,15 @@ class Arms:
         """Yield what is drawn from when cheap models got stuck: any operator, with a strong model."""
         if len({member.tier for member in self._members}) < len(Tier):
             return
-        asking = [operator for operator in usable if operator.needs_model]
+        asking = [operator for operator in usable if _may_ask(operator)]
         total = sum(weights[operator.name] for operator in asking)
         for operator in asking:
             yield from self._with_models(operator, weights[operator.name] / total, Tier.STRONG)
+
+
+def _may_ask(operator: Operator) -> bool:
+    """Whether an operator asks a model, or has a coding agent work that may."""
+    return operator.needs_model or needs_workshop(operator)
 
 
 def drawn(shares: Sequence[Share], rng: np.random.Generator) -> Arm:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from evolve.arguments import at_least, check_value
@@ -141,13 +142,20 @@ class PromptBuilder:
         self._variants = variants
 
     # ── the first question ────────────────────────────────────────────────────────────────────
-    def prompt(self, style: Style, context: Context, *, partner: Exhibit | None = None) -> Prompt:
-        """Return the prompt. ``partner`` is for the section of that name.
+    def prompt(
+        self,
+        style: Style,
+        context: Context,
+        *,
+        partner: Exhibit | None = None,
+        names: Mapping[str, object] = MappingProxyType({}),
+    ) -> Prompt:
+        """Return the prompt. ``partner`` is for the section of that name, ``names`` what templates see beside theirs.
 
         Raises ConfigurationError that names a faulty template, and ProposalRejected(prompt_too_long).
         """
         scene = self._scene(style, context, partner)
-        drawing = _Drawing(self._templates, self._names(scene), _values(scene))
+        drawing = _Drawing(self._templates, self._names(scene), {**_values(scene), **names})
         parts = {name: self._fitted(drawing, name, scene, self._budgets.get(name)) for name in SECTIONS}
         shown = self._shown_pictures(scene, parts)
         total = 2 * TOKENS_PER_MESSAGE + TOKENS_PER_PICTURE * len(shown) + sum(part.tokens for part in parts.values())

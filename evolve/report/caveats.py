@@ -14,7 +14,12 @@ _IN_A_HURRY = 200
 
 def caveats(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str, object] | None) -> list[str]:
     """Return what was not checked, in sentences."""
-    return [*_of_scores(info, problem, course, sealed), *_of_sandbox(info), *_of_search(info, course)]
+    return [
+        *_of_scores(info, problem, course, sealed),
+        *_of_sandbox(info),
+        *_of_agents(info),
+        *_of_search(info, course),
+    ]
 
 
 def _of_scores(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str, object] | None) -> list[str]:
@@ -41,6 +46,22 @@ def _of_sandbox(info: RunInfo) -> list[str]:
     if "docker" in target.lower():
         return []
     return ["Programs ran in the process sandbox, without a container: `evolve doctor` says what it does not stop."]
+
+
+def _of_agents(info: RunInfo) -> list[str]:
+    mutation = info.config.get("mutation")
+    workshop = mutation.get("workshop") if isinstance(mutation, Mapping) else None
+    if not isinstance(mutation, Mapping) or not isinstance(workshop, Mapping) or not mutation["weights"].get("agent"):
+        return []
+    network = workshop.get("network")
+    if network is None:
+        return []
+    given = ", ".join(workshop.get("environment") or ())
+    return [
+        f"Coding agents could reach whatever the network {network!r} leads to"
+        + (f" and were given {given}" if given else "")
+        + ": what they looked up, told or paid for there is not on record."
+    ]
 
 
 def _of_search(info: RunInfo, course: Course) -> list[str]:
