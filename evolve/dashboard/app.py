@@ -30,6 +30,7 @@ _HEAD: Final = (
     '<meta name="robots" content="noindex">'
 )
 _RECONNECT_S = 10.0
+_PATIENCE_S = 30.0
 _CLOSING_S = 2
 _BACKLOG = 64
 
@@ -39,7 +40,7 @@ def application(board: Board, access: Access) -> Any:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     _pages.add_static_files("/static", _STATIC, max_cache_age=3600)
     for place in PLACES:
-        ui.page(place.path, language=None)(_page(board, place))
+        ui.page(place.path, response_timeout=_PATIENCE_S)(_page(board, place))
     ui.run_with(
         app,
         title="evolve",

@@ -9,7 +9,7 @@ from nicegui import html, ui
 
 from evolve.account.steering import give
 from evolve.dashboard.asked import Asked
-from evolve.dashboard.elements import Grid, Pager, Sorted, choice, field, said
+from evolve.dashboard.elements import Grid, Pager, Said, Sorted, choice, field
 from evolve.dashboard.layout import title_line
 from evolve.dashboard.live import Board, repeat
 from evolve.dashboard.views.runs import COLUMNS, PER_PAGE, POINTS, Details, Listed, Sift, row, sifted
@@ -37,7 +37,7 @@ class _Runs:
                 pass
             field("Find", lambda words: self._look(words=words), value=self._sift.words)
             choice("State", _STATUSES, lambda status: self._look(status=status))
-        self._said = said()
+        self._said = Said()
         with html.section().classes("panel"):
             self._grid = Grid(
                 "Runs",
@@ -56,7 +56,7 @@ class _Runs:
         listed = [
             Listed(desk.number, info)
             for desk in self._board.desks
-            for info in await desk.recent("runs", lambda store: store.runs())
+            for info in await desk.recent("runs", lambda store: store.questions().runs())
         ]
         found = sifted(listed, self._sift)
         shown = found[self._sift.skip : self._sift.skip + PER_PAGE]
@@ -96,7 +96,7 @@ class _Runs:
         if what not in orders:
             return
         try:
-            given = await desk.ask(lambda store: give(store, store.run(run), orders[what]))
+            given = await desk.ask(lambda store: give(store, store.questions().run(run), orders[what]))
         except EvolveError as error:
             self._said.bad(str(error))
         else:
