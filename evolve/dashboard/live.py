@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from nicegui import html, ui
 
 from evolve import wiring
+from evolve.dashboard.starting import Starter
 from evolve.errors import EvolveError, NotFound
 from evolve.interfaces import Store
 from evolve.store.address import public
@@ -93,6 +94,7 @@ class Board:
 
     def __init__(self, urls: Sequence[str]) -> None:
         self.desks = tuple(Desk(number, url) for number, url in enumerate(urls))
+        self.starter = Starter()
 
     def desk(self, number: int) -> Desk:
         """Return where a store is asked. Raises NotFound."""
@@ -102,6 +104,7 @@ class Board:
 
     def close(self) -> None:
         """Close all stores."""
+        self.starter.close()
         for desk in self.desks:
             desk.close()
 

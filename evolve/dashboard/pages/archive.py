@@ -41,18 +41,19 @@ class _Told:
 
 async def draw(board: Board, asked: Asked) -> None:
     """Draw the page."""
-    await _Archive(board.desk(asked.store), asked.run).draw()
+    await _Archive(board, board.desk(asked.store), asked.run).draw()
 
 
 class _Archive:
-    def __init__(self, desk: Desk, run: str) -> None:
+    def __init__(self, board: Board, desk: Desk, run: str) -> None:
+        self._board = board
         self._desk, self._run = desk, run
         self._lead = archive.lead_of(desk.number, run)
         self._island = _ALL
 
     async def draw(self) -> None:
         info = await run_of(self._desk, self._run)
-        self._head = Head(self._desk, info)
+        self._head = Head(self._board, self._desk, info)
         problem = await problem_of(self._desk, info)
         self._features = problem.features if problem is not None else ()
         told = await self._ask(info)

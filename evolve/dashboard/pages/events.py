@@ -14,16 +14,17 @@ from evolve.dashboard.views import events
 
 async def draw(board: Board, asked: Asked) -> None:
     """Draw the page."""
-    await _Events(board.desk(asked.store), asked.run).draw()
+    await _Events(board, board.desk(asked.store), asked.run).draw()
 
 
 class _Events:
-    def __init__(self, desk: Desk, run: str) -> None:
+    def __init__(self, board: Board, desk: Desk, run: str) -> None:
+        self._board = board
         self._desk, self._run, self._skip = desk, run, 0
 
     async def draw(self) -> None:
         info = await run_of(self._desk, self._run)
-        self._head = Head(self._desk, info)
+        self._head = Head(self._board, self._desk, info)
         with html.section().classes("panel"):
             self._grid = Grid("Events", events.COLUMNS, empty="Nothing has happened yet but attempts.")
             self._pager = Pager(events.PER_PAGE, self._turn)

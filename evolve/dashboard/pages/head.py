@@ -7,7 +7,8 @@ from nicegui import html
 from evolve.account.steering import give
 from evolve.dashboard.elements import Said, button, note
 from evolve.dashboard.layout import title_line
-from evolve.dashboard.live import Desk
+from evolve.dashboard.live import Board, Desk
+from evolve.dashboard.pages.beginning import ResumeForm
 from evolve.dashboard.views.runs import state
 from evolve.domain.steering import Order, Pause, Stop
 from evolve.errors import EvolveError
@@ -24,7 +25,7 @@ async def run_of(desk: Desk, run: str) -> RunInfo:
 class Head:
     """The head of a page about a run."""
 
-    def __init__(self, desk: Desk, info: RunInfo) -> None:
+    def __init__(self, board: Board, desk: Desk, info: RunInfo) -> None:
         self._desk, self._run = desk, info.id
         with title_line(info.id):
             self._state = html.span(info.status).classes("badge")
@@ -33,6 +34,7 @@ class Head:
             self._pause = button("Pause", lambda: self._order(Pause()))
             self._stop = button("Stop", lambda: self._order(Stop()))
         self._said = Said()
+        self._resume = ResumeForm(board, desk, info.id, self._again)
 
     async def refresh(self, info: RunInfo) -> None:
         """Show how the run is now."""
@@ -44,6 +46,10 @@ class Head:
         self._state.update()
         for each in (self._pause, self._stop):
             each.set_visibility(holder is not None)
+        self._resume.place.set_visibility(holder is None)
+
+    async def _again(self) -> None:
+        await self.refresh(await run_of(self._desk, self._run))
 
     async def _order(self, order: Order) -> None:
         def ordered(store: Store) -> str:

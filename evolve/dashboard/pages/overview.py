@@ -36,7 +36,7 @@ class _Told:
 async def draw(board: Board, asked: Asked) -> None:
     """Draw the page."""
     desk = board.desk(asked.store)
-    await _Overview(desk, asked.run).draw()
+    await _Overview(board, desk, asked.run).draw()
 
 
 async def problem_of(desk: Desk, info: RunInfo) -> Problem | None:
@@ -57,14 +57,15 @@ async def events_of(desk: Desk, run: str) -> Sequence[tuple[float, Event]]:
 
 
 class _Overview:
-    def __init__(self, desk: Desk, run: str) -> None:
+    def __init__(self, board: Board, desk: Desk, run: str) -> None:
+        self._board = board
         self._desk, self._run = desk, run
         self._across = Across.ATTEMPTS
         self._charts: list[Chart] = []
 
     async def draw(self) -> None:
         info = await run_of(self._desk, self._run)
-        self._head = Head(self._desk, info)
+        self._head = Head(self._board, self._desk, info)
         if not info.objectives:
             raise NotFound(f"Run {info.id!r} has not begun: its objectives are not on record yet.")
         self._problem = await problem_of(self._desk, info)
@@ -83,7 +84,8 @@ class _Overview:
                 endings = overview.endings(told.tallies)
                 self._endings = Chart("Outcomes by operator", shares.outcomes(endings), height=90 + 30 * len(endings))
             with panel("Why they were rejected"):
-                self._causes = Grid("Causes of rejection", overview.CAUSES, overview.cause_rows(told.tallies))
+                rows = overview.cause_rows(told.tallies)
+                self._causes = Grid("Causes of rejection", overview.CAUSES, rows, empty="None was rejected.")
             with panel("On sealed instances", "Scores on instances that the search never saw: the ones to believe."):
                 empty = "Judged when the run ends, if the problem has sealed instances."
                 columns = overview.sealed_columns(info)

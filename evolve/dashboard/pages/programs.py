@@ -22,17 +22,18 @@ from evolve.interfaces import Store
 
 async def draw(board: Board, asked: Asked) -> None:
     """Draw the page."""
-    await _Programs(board.desk(asked.store), asked.run).draw()
+    await _Programs(board, board.desk(asked.store), asked.run).draw()
 
 
 class _Programs:
-    def __init__(self, desk: Desk, run: str) -> None:
+    def __init__(self, board: Board, desk: Desk, run: str) -> None:
+        self._board = board
         self._desk, self._run = desk, run
         self._wanted = Wanted()
 
     async def draw(self) -> None:
         info = await run_of(self._desk, self._run)
-        self._head = Head(self._desk, info)
+        self._head = Head(self._board, self._desk, info)
         tallies = await self._desk.ask(lambda store: store.questions().tallies(self._run))
         with html.section().classes("panel"):
             with html.div().classes("fields"):

@@ -33,17 +33,18 @@ class _Told:
 
 async def draw(board: Board, asked: Asked) -> None:
     """Draw the page."""
-    await _Work(board.desk(asked.store), asked.run).draw()
+    await _Work(board, board.desk(asked.store), asked.run).draw()
 
 
 class _Work:
-    def __init__(self, desk: Desk, run: str) -> None:
+    def __init__(self, board: Board, desk: Desk, run: str) -> None:
+        self._board = board
         self._desk, self._run = desk, run
         self._lead = lead_of(desk.number, run)
 
     async def draw(self) -> None:
         info = await run_of(self._desk, self._run)
-        self._head = Head(self._desk, info)
+        self._head = Head(self._board, self._desk, info)
         self._problem = await problem_of(self._desk, info)
         told = await self._ask(info)
         self._places = Tiles(work.places(info, told.status, self._problem, told.holder))

@@ -18,7 +18,7 @@ from evolve.domain.questions import AttemptRow, Bred, Status, Sums, Tally, summe
 from evolve.domain.spread import Spread
 from evolve.interfaces import RunInfo
 
-SAMPLE: Final = 240
+SAMPLE: Final = 100
 BRED: Final = 20
 REPEATED: Final = 60
 _NO_MODEL = "no model"
@@ -140,7 +140,7 @@ def places(info: RunInfo, status: Status, problem: Problem | None, holder: str |
         "kept busy": (f"{busy:.0%}" if busy is not None else "–", "of the time of all places, by judging"),
         "judging": (duration(status.evaluation_s), f"{_each(status.evaluation_s, status.judged)} each"),
         "GPU": (duration(status.evaluation_s * gpus) if gpus else "none", f"{gpus:g} for an evaluation"),
-        "machine": (str(info.provenance.get("machine", "unknown")), f"version {info.provenance.get('version', '?')}"),
+        "version": (str(info.provenance.get("version", "unknown")), str(info.provenance.get("machine", ""))),
     }
 
 
