@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolve.dashboard.charts.curves import Figure
+from evolve.dashboard.charts.labels import label
 from evolve.dashboard.theme import BLUE, GREY, SCALE
 
 
@@ -43,11 +44,12 @@ class Front:
 def heat_map(told: HeatMap) -> Figure:
     """Return the chart of a grid of cells."""
     grid = {
-        "type": "heatmap", "z": [list(row) for row in told.values], "text": [list(row) for row in told.texts],
+        "type": "heatmap", "z": [list(row) for row in told.values],
+        "text": [[label(text) for text in row] for row in told.texts],
         "customdata": [list(row) for row in told.leads], "colorscale": [list(stop) for stop in SCALE],
         "reversescale": told.less_is_better, "xgap": 1, "ygap": 1, "hoverongaps": False,
         "hovertemplate": "%{text}<extra></extra>",
-        "colorbar": {"title": {"text": told.value, "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        "colorbar": {"title": {"text": label(told.value), "side": "right"}, "thickness": 12, "outlinewidth": 0},
     }  # fmt: skip
     axis = {
         "dtick": 1 if max(len(told.values), len(told.values[0]) if told.values else 0) <= 24 else None,
@@ -55,8 +57,8 @@ def heat_map(told: HeatMap) -> Figure:
         "zeroline": False,
     }
     layout = {
-        "xaxis": {"title": {"text": told.across}, **axis},
-        "yaxis": {"title": {"text": told.up}, **axis},
+        "xaxis": {"title": {"text": label(told.across)}, **axis},
+        "yaxis": {"title": {"text": label(told.up)}, **axis},
     }
     return {"data": [grid], "layout": layout}
 
@@ -68,7 +70,7 @@ def front(told: Front) -> Figure:
             _points("programs", told.others, {"color": GREY, "size": 4, "opacity": 0.45}),
             _points("not dominated", told.members, {"color": BLUE, "size": 8, "symbol": "diamond"}),
         ],
-        "layout": {"xaxis": {"title": {"text": told.first}}, "yaxis": {"title": {"text": told.second}}},
+        "layout": {"xaxis": {"title": {"text": label(told.first)}}, "yaxis": {"title": {"text": label(told.second)}}},
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evolve.dashboard.charts.labels import label
 from evolve.dashboard.theme import BLUE, GREEN, GREY, VERMILION
 
 Figure = Mapping[str, Any]
@@ -49,8 +50,8 @@ def stairs(told: Stairs) -> Figure:
     return {
         "data": [_dots(told), _path(told)],
         "layout": {
-            "xaxis": {"title": {"text": told.across}, "rangemode": "tozero"},
-            "yaxis": {"title": {"text": told.name}, "range": _room(values)},
+            "xaxis": {"title": {"text": label(told.across)}, "rangemode": "tozero"},
+            "yaxis": {"title": {"text": label(told.name)}, "range": _room(values)},
             "showlegend": False,
             "shapes": [_line(level) for level in told.levels],
             "annotations": [_name(level) for level in told.levels],
@@ -113,7 +114,7 @@ def _line(level: Level) -> dict[str, Any]:
 def _name(level: Level) -> dict[str, Any]:
     return {
         "xref": "paper", "x": 1, "xanchor": "right", "y": level.value, "yanchor": "bottom", "showarrow": False,
-        "text": level.label, "font": {"color": level.colour, "size": 11},
+        "text": label(level.label), "font": {"color": level.colour, "size": 11},
     }  # fmt: skip
 
 

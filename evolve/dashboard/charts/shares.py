@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evolve.dashboard.charts.curves import Figure
+from evolve.dashboard.charts.labels import label
 from evolve.dashboard.theme import OUTCOME_COLOURS
 from evolve.domain.evaluation import Outcome
 
@@ -12,9 +13,10 @@ from evolve.domain.evaluation import Outcome
 def outcomes(counts: Mapping[str, Mapping[Outcome, int]]) -> Figure:
     """Return a bar for each name, made of how its attempts ended, the first name on top."""
     names = list(counts)[::-1]
+    shown = [label(name) for name in names]
     bars = [
         {
-            "type": "bar", "orientation": "h", "name": str(outcome), "y": names,
+            "type": "bar", "orientation": "h", "name": str(outcome), "y": shown,
             "x": [counts[name].get(outcome, 0) for name in names], "marker": {"color": colour},
             "hovertemplate": f"%{{y}}: %{{x:,}} {outcome}<extra></extra>",
         }

@@ -128,14 +128,7 @@ def _axis(features: Sequence[Feature], axis: int) -> str:
 
 def _text(elite: Elite, objective: Objective) -> str:
     row = elite.attempt
-    return (
-        f"program {row.step}: {number(row.values[objective.name])}<br>by {_plain(row.operator)}, island {elite.island}"
-    )
-
-
-def _plain(text: str) -> str:
-    """Return a name without what charts would read as markup."""
-    return text.replace("<", "‹").replace(">", "›").replace("&", "+")
+    return f"program {row.step}: {number(row.values[objective.name])}, by {row.operator}, island {elite.island}"
 
 
 def elite_rows(found: Sequence[Elite], objective: Objective, lead: Lead) -> list[Row]:
