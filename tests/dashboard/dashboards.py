@@ -76,7 +76,7 @@ def write_runs(url: str) -> None:
 
 
 def _write(store: Store, run: str, objectives: Sequence[Objective], word: str) -> None:
-    config = {"problem": f"/nowhere/{word}", "budget": {"evaluations": 80}, "executor": {"width": 2}}
+    config = {"problem": f"/nowhere/{word}", "params": {}, "budget": {"evaluations": 80}, "executor": {"width": 2}}
     store.create_run(RunInfo(run, word, "running", config, {"version": word}, 1000.0, objectives=tuple(objectives)))
     lease = store.acquire(run, f"elsewhere:{word}", 3600.0)
     records: list[Record] = []

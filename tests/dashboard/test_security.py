@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evolve.dashboard.security import LOGIN, Access, Guard, new_token, refusal_of
+from evolve.dashboard.security import LOGIN, Access, Guard, Hardening, new_token, refusal_of
 from evolve.errors import ConfigurationError
 
 TOKEN = "a-token-that-is-long-enough"
@@ -50,7 +50,7 @@ async def answer(access: Access, request: dict[str, Any], page: bytes = b"text")
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    await Guard(application, access)(request, receive, send)
+    await Guard(Hardening(application), access)(request, receive, send)
     return sent
 
 

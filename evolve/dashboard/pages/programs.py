@@ -65,7 +65,7 @@ class _Programs:
         self._pager.show(wanted.skip, wanted.total(tallies))
 
     async def _look(self, **sought: Any) -> None:
-        self._wanted = replace(self._wanted, skip=0, **sought)
+        self._wanted = replace(self._wanted, skip=0, **sought).sensible()
         await self._refresh()
 
     async def _sort(self, column: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from evolve.dashboard.figures import ago, number
@@ -41,6 +41,10 @@ class Wanted:
     outcome: str = ""
     operator: str = ""
     placed: bool = False
+
+    def sensible(self) -> Wanted:
+        """Return it with an order that there is: only valid programs have scores to sort by."""
+        return self if self.outcome in ("", Outcome.VALID) else replace(self, by=NEWEST)
 
     def page(self) -> Page:
         """Return it as a question."""
