@@ -115,7 +115,7 @@ class _Overview:
     async def _ask(self, info: RunInfo) -> _Told:
         def find(store: Store) -> _Told:
             questions = store.questions()
-            status, sample = questions.status(info.id), questions.sample(info.id, overview.POINTS)
+            status, sample = questions.status(info.id), questions.sample(info.id, overview.DOTS)
             courses = [
                 Course(info, self._desk.number, status, o, questions.curve(info.id, o.name, overview.POINTS), sample)
                 for o in info.objectives

@@ -20,8 +20,8 @@ from evolve.domain.questions import AttemptRow, Held
 from evolve.search.pareto import hypervolume, non_dominated
 
 CELLS: Final = 1000
-BEST: Final = 400
-SAMPLE: Final = 600
+BEST: Final = 300
+SAMPLE: Final = 300
 _ISLAND = re.compile(r"i(\d+):(.*)", re.DOTALL)
 _GRID = re.compile(r"\d+(,\d+)*")
 _WIDEST = 64

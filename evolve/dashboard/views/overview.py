@@ -22,6 +22,7 @@ from evolve.domain.questions import AttemptRow, Best, Status, Tally, summed
 from evolve.interfaces import RunInfo
 
 POINTS: Final = 400
+DOTS: Final = 250
 CAUSES: Final = (
     Column("cause", "Cause"),
     Column("attempts", "Attempts", Align.RIGHT),
