@@ -27,7 +27,7 @@ _PATHS: Final = ("/favicon.ico", LOGIN, "/_nicegui/", SOCKET, "/static/", *(plac
 _MAIN: Final = tuple(Tab(place.path, place.label) for place in PLACES if place.label and not place.of_run)
 _OF_RUN: Final = tuple(Tab(place.path, place.label) for place in PLACES if place.label and place.of_run)
 _HEAD: Final = (
-    '<link rel="stylesheet" href="/static/dashboard.css"><script src="/static/theme.js"></script>'
+    '<link rel="stylesheet" href="/static/dashboard.css"><script src="/static/page.js"></script>'
     '<meta name="robots" content="noindex">'
 )
 _RECONNECT_S = 10.0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from nicegui import html, ui
+from nicegui.events import GenericEventArguments
 
 from evolve import wiring
 from evolve.dashboard.starting import Starter
@@ -124,4 +125,9 @@ def repeat(refresh: Callable[[], Awaitable[None]], *, every_s: float = REFRESH_S
         else:
             banner.set_visibility(False)
 
-    ui.timer(every_s, once, immediate=False)
+    timer = ui.timer(every_s, once, immediate=False)
+
+    def seen(event: GenericEventArguments) -> None:
+        timer.active = bool(event.args)  # nobody looks at a page in the background
+
+    ui.on("seen", seen)

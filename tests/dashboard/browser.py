@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
-_WAIT_S: Final = 20.0
+_WAIT_S: Final = 60.0
 _FLAGS: Final = (
     "--headless=new",
     "--no-sandbox",  # tests run as root in containers, where Chromium's own sandbox cannot start

@@ -82,6 +82,11 @@ def test_a_run_is_watched_while_it_runs_then_paused(scene: Scene, tab: Tab) -> N
     count = "Number(document.querySelectorAll('.tile .value')[1].innerText.replace(',', ''))"
     before = tab.evaluate(count)
     tab.until(f"{count} > {before}", "more attempts are shown")
+    hidden = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+    told = "document.dispatchEvent(new Event('visibilitychange'))"
+    tab.evaluate(hidden % "true" + told)  # looks away, and back
+    before = tab.evaluate(hidden % "false" + told + f"; {count}")
+    tab.until(f"{count} > {before}", "more attempts are shown again")
     tab.click(".title button", "Pause")
     tab.until_text("is given")
     tab.until("document.querySelector('.badge').innerText === 'paused'", "the run is paused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,7 +102,8 @@ def _room(values: Sequence[float]) -> list[float] | None:
         return None
     low, high = min(values), max(values)
     room = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
-    return [low - room, high + room]
+    ends = [low - room, high + room]
+    return ends if all(map(math.isfinite, ends)) else None
 
 
 def _line(level: Level) -> dict[str, Any]:

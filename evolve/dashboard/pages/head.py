@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nicegui import html
+from nicegui import html, ui
 
 from evolve.account.steering import give
 from evolve.dashboard.elements import Said, button, note
@@ -28,7 +28,7 @@ class Head:
     def __init__(self, board: Board, desk: Desk, info: RunInfo) -> None:
         self._desk, self._run = desk, info.id
         with title_line(info.id):
-            self._state = html.span(info.status).classes("badge")
+            self._state = ui.label(info.status).classes("badge")
             note(info.problem)
             html.span().classes("spread")
             self._pause = button("Pause", lambda: self._order(Pause()))
@@ -40,10 +40,8 @@ class Head:
         """Show how the run is now."""
         holder = await self._desk.recent(("holder", self._run), lambda store: store.holder(self._run))
         word = state(info, holder)
-        if word != self._state._text:
-            self._state._text = word
+        self._state.set_text(word)
         self._state.classes(replace=f"badge {_TONES.get(word, '')}")
-        self._state.update()
         for each in (self._pause, self._stop):
             each.set_visibility(holder is not None)
         self._resume.place.set_visibility(holder is None)
