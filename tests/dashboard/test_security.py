@@ -55,7 +55,7 @@ async def answer(access: Access, request: dict[str, Any], page: bytes = b"text")
 
 
 def header(sent: list[MutableMapping[str, Any]], name: str) -> str:
-    return next(value.decode() for key, value in sent[0]["headers"] if key.decode() == name)
+    return str(next(value.decode() for key, value in sent[0]["headers"] if key.decode() == name))
 
 
 # ── names ─────────────────────────────────────────────────────────────────────────────────────
@@ -94,12 +94,12 @@ def test_links_lead_here_from_anywhere() -> None:
     ],
 )
 def test_what_another_sites_page_asks_for_is_refused(headers: dict[str, str]) -> None:
-    assert status(HERE, scope("/static/dashboard.css", **headers)) == 403
+    assert status(HERE, scope("/static/dashboard.css", "GET", "http", b"", **headers)) == 403
 
 
 @pytest.mark.parametrize("origin", [{"origin": "http://evil.example"}, {"origin": "http://localhost:1"}, {}])
 async def test_a_socket_must_prove_that_its_page_is_from_here(origin: dict[str, str]) -> None:
-    (closed,) = await answer(HERE, scope("/_nicegui_ws/socket.io", kind="websocket", **origin))
+    (closed,) = await answer(HERE, scope("/_nicegui_ws/socket.io", "GET", "websocket", b"", **origin))
     assert closed["type"] == "websocket.close"
 
 

@@ -15,8 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(
-    r"(?:^<!-- not run by the tests: (?P<why>[^>]+?) -->\n)?^```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$",
-    re.M | re.S,
+    r"(?:^<!-- not run by the tests: (?P<why>[^>]+?) -->\n)?^```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S
 )
 _OPTIONAL = re.compile(r"\[[^][]*\]")
 
@@ -52,9 +51,7 @@ class Block:
 def pages() -> Sequence[str]:
     """Return the READMEs and pages of the repository, its own ones."""
     kept = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
-    return sorted(
-        str(path) for path in kept if not any(part.startswith(".") or part == "_bundled" for part in path.parts)
-    )
+    return sorted(str(path) for path in kept if not any(part.startswith(".") or part == "_bundled" for part in path.parts))
 
 
 def blocks(*languages: str) -> Sequence[Block]:
