@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from importlib.machinery import ModuleSpec
@@ -45,5 +46,6 @@ def test_an_empty_token_and_an_address_that_is_taken_are_refused(tmp_path: Path)
     empty.write_text("\n")
     with pytest.raises(ConfigurationError, match="holds no token"):
         CliRunner().invoke(viewing.ui, ["--token-file", str(empty)], catch_exceptions=False)
-    with pytest.raises(ConfigurationError, match="Cannot listen"):
-        CliRunner().invoke(viewing.ui, ["--host", "127.0.0.1", "--port", "1"], catch_exceptions=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigurationError, match="Cannot listen"):
+        port = str(taken.getsockname()[1])
+        CliRunner().invoke(viewing.ui, ["--port", port], catch_exceptions=False)
