@@ -57,7 +57,7 @@ from evolve.domain.proposal import (
     Unfinished,
     Usage,
 )
-from evolve.domain.questions import AttemptRow, Best, Bred, Page, Status, Tally
+from evolve.domain.questions import AttemptRow, Best, Bred, Held, Page, Status, Tally
 from evolve.domain.steering import Order, Posted
 
 
@@ -280,6 +280,12 @@ class Questions(Protocol):
     Unknown runs, steps and objectives raise NotFound. Lists are bounded by their arguments.
     """
 
+    def runs(self) -> Sequence[RunInfo]:
+        """Return all runs, newest first; their totals count finished attempts alone."""
+
+    def run(self, run: str) -> RunInfo:
+        """Return one run; its totals count finished attempts alone."""
+
     def status(self, run: str) -> Status:
         """Return how far the run is."""
 
@@ -295,6 +301,12 @@ class Questions(Protocol):
 
     def sample(self, run: str, points: int) -> Sequence[AttemptRow]:
         """Return at most ``points`` finished attempts, evenly spread over the run."""
+
+    def attempts(self, run: str, steps: Sequence[int]) -> Sequence[AttemptRow]:
+        """Return these attempts, in this order; those that are not there or not finished are left out."""
+
+    def cells(self, run: str, limit: int) -> Sequence[Held]:
+        """Return at most ``limit`` cells of the archive, the last to be filled first."""
 
     def lineage(self, run: str, step: int) -> Sequence[AttemptRow]:
         """Return an attempt, what it was edited from, and so on, down to the seed."""

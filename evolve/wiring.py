@@ -280,7 +280,7 @@ def _session_sandbox(sandbox: Config, settings: Config) -> Config:
             raise ConfigurationError("mutation.workshop.network: only containers can have one; choose sandbox=docker.")
         return {**sandbox, **{name: _session_sandbox(sandbox[name], settings) for name in ("docker", "process")}}
     wanted = {"pin": False, "sockets": settings["model_address"], "network": settings["network"]}
-    known = signature(locate(sandbox["_target_"])).parameters
+    known = signature(locate(sandbox["_target_"], "sandbox")).parameters
     for name, value in wanted.items():
         if value and name not in known:
             raise ConfigurationError(

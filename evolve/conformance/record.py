@@ -22,11 +22,23 @@ from evolve.conformance.whole_run import (
 )
 from evolve.domain.evaluation import Outcome
 from evolve.domain.objective import Direction, Objective
-from evolve.domain.proposal import Applied, Called, Completed, Evaluated, Event, Finished, Prompted, Record, Selected
+from evolve.domain.proposal import (
+    Applied,
+    Called,
+    Choice,
+    Completed,
+    Evaluated,
+    Event,
+    Finished,
+    Placement,
+    Prompted,
+    Record,
+    Selected,
+)
 from evolve.domain.questions import Page, summed
 from evolve.domain.steering import Hint, Posted
 from evolve.errors import ConfigurationError, LeaseLost, NotFound, StoreError
-from evolve.interfaces import PRUNED, Entry, Lease, Prunable, Store
+from evolve.interfaces import PRUNED, Entry, Lease, Prunable, Questions, Store
 from evolve.store.memory import MemoryStore
 from evolve.store.plain_questions import PlainQuestions
 from evolve.store.sql import SqlStore
@@ -68,6 +80,29 @@ def assert_same_answers(store: Store, run: str) -> None:
         assert asked.sample(run, points) == plain.sample(run, points)
     last = max(attempt.selected.step for attempt in store.history(run))
     assert asked.lineage(run, last) == plain.lineage(run, last)
+    _assert_same_choices(asked, plain, run)
+    for limit in (3, 1000):
+        assert asked.cells(run, limit) == plain.cells(run, limit)
+    steps = [last, last + 1, 0]
+    assert asked.attempts(run, steps) == plain.attempts(run, steps)
+    assert (pytest_approx(asked.run(run).usage), asked.run(run).proposals) == (
+        plain.run(run).usage,
+        plain.run(run).proposals,
+    )
+    assert [info.evaluated for info in asked.runs() if info.id == run] == [plain.run(run).evaluated]
+    assert asked.run(run).evaluation_s == pytest.approx(plain.run(run).evaluation_s)
+
+
+def _assert_same_choices(asked: Questions, plain: Questions, run: str) -> None:
+    lead = plain.run(run).objectives[0].name
+    for by in ("", lead):
+        for page in (
+            Page(by, placed=True),
+            Page(by, outcome=Outcome.VALID, limit=7),
+            Page(by, operator="diff", reverse=True),
+            Page(by, placed=True, outcome=Outcome.VALID, operator="seed"),
+        ):
+            assert asked.page(run, page) == plain.page(run, page)
 
 
 def pytest_approx(value: object) -> object:
@@ -293,6 +328,17 @@ class RecordSuite:
     def test_a_lineage_ends_with_the_seed(self, store: Store) -> None:
         assert [row.step for row in store.questions().lineage(RUN.id, 4)] == [4, 3, 2, 1, 0]
         assert [row.step for row in store.questions().lineage(RUN.id, 0)] == [0]
+
+    def test_a_cell_is_held_by_the_program_that_was_placed_in_it_last(self, make: Make) -> None:
+        store = make("cells")
+        store.create_run(RUN)
+        lease = store.acquire(RUN.id, "elsewhere:1:1", 60.0)
+        for step, cell in enumerate(("i0:1,2", "i0:1,3", "i0:1,2", "i0:4,4 (1)")):
+            placed = Finished(step, step, Outcome.VALID, "", "", Placement.IMPROVED, cell)
+            store.append(lease, [Selected(step, Choice(0, (), 0), "diff", step), placed])
+        held = [(held.cell, held.attempt.step) for held in store.questions().cells(RUN.id, 10)]
+        assert held == [("i0:4,4", 1), ("i0:1,2", 2), ("i0:1,3", 1)]
+        store.close()
 
     def test_bred_names_the_calls_of_what_got_a_place(self, store: Store) -> None:
         (call,) = store.questions().bred(RUN.id, Page())

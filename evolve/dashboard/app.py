@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from evolve.dashboard.asked import Asked
 from evolve.dashboard.layout import Tab, frame, sorry
 from evolve.dashboard.live import Board
 from evolve.dashboard.pages import PLACES, Place
-from evolve.dashboard.security import LOGIN, SOCKET, Access, Guard, is_loopback
+from evolve.dashboard.security import LOGIN, SOCKET, Access, Guard, Hardening, is_loopback
 from evolve.errors import EvolveError
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -26,10 +27,11 @@ _PATHS: Final = ("/favicon.ico", LOGIN, "/_nicegui/", SOCKET, "/static/", *(plac
 _MAIN: Final = tuple(Tab(place.path, place.label) for place in PLACES if place.label and not place.of_run)
 _OF_RUN: Final = tuple(Tab(place.path, place.label) for place in PLACES if place.label and place.of_run)
 _HEAD: Final = (
-    '<link rel="stylesheet" href="/static/dashboard.css"><script src="/static/theme.js"></script>'
+    '<link rel="stylesheet" href="/static/dashboard.css"><script src="/static/page.js"></script>'
     '<meta name="robots" content="noindex">'
 )
 _RECONNECT_S = 10.0
+_PATIENCE_S = 30.0
 _CLOSING_S = 2
 _BACKLOG = 64
 
@@ -39,7 +41,7 @@ def application(board: Board, access: Access) -> Any:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     _pages.add_static_files("/static", _STATIC, max_cache_age=3600)
     for place in PLACES:
-        ui.page(place.path, language=None)(_page(board, place))
+        ui.page(place.path, response_timeout=_PATIENCE_S)(_page(board, place))
     ui.run_with(
         app,
         title="evolve",
@@ -51,7 +53,8 @@ def application(board: Board, access: Access) -> Any:
         show_welcome_message=False,
     )
     _pages.on_shutdown(board.close)
-    return Guard(app if is_loopback(access.host) else GZipMiddleware(app), access)
+    hardened = Hardening(app)
+    return Guard(hardened if is_loopback(access.host) else GZipMiddleware(hardened), access)
 
 
 def access(host: str, token: str = "", names: frozenset[str] = frozenset()) -> Access:
@@ -84,7 +87,8 @@ def serve(app: Any, listening: socket.socket) -> None:
         timeout_graceful_shutdown=_CLOSING_S,
         ws_max_size=1 << 20,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again when everything is closed
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def _page(board: Board, place: Place) -> Callable[[Request], Any]:

@@ -1,4 +1,4 @@
-"""What a page is asked for: the query of its address. Run ids may hold anything, so they are never part of a path."""
+"""What a page is asked for: the query of its address. Run ids may hold anything: they are no part of a path."""
 
 from __future__ import annotations
 

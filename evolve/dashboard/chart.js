@@ -14,7 +14,14 @@ function axis(own, colour) {
   };
 }
 
-function inColours(figure, element) {
+// The darkest of the colours is hard to see on a dark page; there its lighter sister stands in.
+function seen(figure) {
+  if (document.documentElement.dataset.theme !== "dark") return figure;
+  return JSON.parse(JSON.stringify(figure).replaceAll("#0072b2", "#4aa3dc").replaceAll("rgba(0,114,178,", "rgba(74,163,220,"));
+}
+
+function inColours(given, element) {
+  const figure = seen(given);
   const colour = colours(element);
   const layout = figure.layout ?? {};
   const axes = Object.keys(layout).filter((name) => /^[xy]axis/.test(name));
@@ -24,9 +31,9 @@ function inColours(figure, element) {
     layout: {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: "kept",
       margin: { l: 8, r: 12, t: 8, b: 8 }, hovermode: "closest", dragmode: "zoom",
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: colour.text } },
       hoverlabel: { bgcolor: colour.panel, bordercolor: colour.line, font: { color: colour.text } },
       ...layout, ...themed,
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: colour.text }, ...layout.legend },
       font: { family: "system-ui, sans-serif", size: 12, color: colour.text, ...layout.font },
     },
   };

@@ -168,11 +168,6 @@ class Said:
         self._place.set_visibility(True)
 
 
-def said() -> Said:
-    """A place to say what became of what a person did."""
-    return Said()
-
-
 def button(label: str, do: Callable[[], Any], *, main: bool = False) -> Element:
     """Something to do."""
     found: Element = html.button(label).props('type="button"').classes("main" if main else "")

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from nicegui import html, ui
+from nicegui.events import GenericEventArguments
 
 from evolve import wiring
+from evolve.dashboard.starting import Starter
 from evolve.errors import EvolveError, NotFound
 from evolve.interfaces import Store
 from evolve.store.address import public
@@ -93,6 +95,7 @@ class Board:
 
     def __init__(self, urls: Sequence[str]) -> None:
         self.desks = tuple(Desk(number, url) for number, url in enumerate(urls))
+        self.starter = Starter()
 
     def desk(self, number: int) -> Desk:
         """Return where a store is asked. Raises NotFound."""
@@ -102,6 +105,7 @@ class Board:
 
     def close(self) -> None:
         """Close all stores."""
+        self.starter.close()
         for desk in self.desks:
             desk.close()
 
@@ -121,4 +125,9 @@ def repeat(refresh: Callable[[], Awaitable[None]], *, every_s: float = REFRESH_S
         else:
             banner.set_visibility(False)
 
-    ui.timer(every_s, once, immediate=False)
+    timer = ui.timer(every_s, once, immediate=False)
+
+    def seen(event: GenericEventArguments) -> None:
+        timer.active = bool(event.args)  # nobody looks at a page in the background
+
+    ui.on("seen", seen)

@@ -150,7 +150,7 @@ class Guard:
             await _refuse(scope, send, Refusal(401, "Open the link that `evolve ui` printed: it holds the token."))
         else:
             scope["headers"] = [pair for pair in scope["headers"] if not pair[0].startswith(b"x-forwarded-")]
-            await self.app(scope, receive, _Hardened(send) if scope["type"] == "http" else send)
+            await self.app(scope, receive, send)
 
     async def _log_in(self, scope: Scope, send: Send) -> None:
         shown = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
@@ -187,6 +187,17 @@ def _is_cross_site(scope: Scope, headers: dict[str, str], host: str, is_socket: 
         return origin is None
     site, mode = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-mode", "navigate")
     return site not in ("same-origin", "none") and (is_socket or mode != "navigate")
+
+
+class Hardening:
+    """Has an application answer with what tells browsers what a page may do. Stands before anything compresses."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self.app(scope, receive, _Hardened(send) if scope["type"] == "http" else send)
 
 
 class _Hardened:

@@ -26,12 +26,18 @@ class Page:
         skip: how many of them come before the page.
         limit: the longest page, 1 to MOST_ROWS.
         reverse: the worst, or the earliest, first.
+        placed: only those that got a place in the archive.
+        outcome: only those that ended so; None for any.
+        operator: only those of this operator; empty for any.
     """
 
     by: str = ""
     skip: int = 0
     limit: int = 50
     reverse: bool = False
+    placed: bool = False
+    outcome: Outcome | None = None
+    operator: str = ""
 
     def __post_init__(self) -> None:
         check_count(self.limit, "limit")
@@ -145,6 +151,17 @@ class Bred:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A cell of the archive, and the program that was last placed in it by an attempt.
+
+    Copies that migration makes, and islands that begin anew, are no attempts: they are not in the record.
+    """
+
+    cell: str
+    attempt: AttemptRow
+
+
+@dataclass(frozen=True, slots=True)
 class Sums:
     """Several tallies added up under one name."""
 
@@ -184,6 +201,17 @@ def summed(tallies: Iterable[Tally], name: Callable[[Tally], str]) -> list[Sums]
         groups.setdefault(name(tally), []).append(tally)
     sums = [_sums(key, group) for key, group in groups.items()]
     return sorted(sums, key=lambda group: (-group.attempts, group.name))
+
+
+def place_of(cell: str, step: int) -> tuple[str, int]:
+    """Return the name of the cell where an attempt placed a program, and that program's step.
+
+    Usually the program is the attempt's own; where it was on trial, the attempt that ended the trial says which:
+    ``i0:3,7 (41)``.
+    """
+    name, _, told = cell.partition(" (")
+    number = told.rstrip(")").partition(" ")[0]
+    return name, int(number) if number.isdecimal() else step
 
 
 def thinned(rows: Sequence[_Row], points: int) -> list[_Row]:

@@ -10,21 +10,23 @@ from evolve.domain.evaluation import Evaluation, Outcome
 from evolve.domain.objective import Objective
 from evolve.domain.problem import SEALED
 from evolve.domain.program import SEED_STEP
-from evolve.domain.proposal import Applied, Completed, Evaluated, Finished, Prompted, Selected
+from evolve.domain.proposal import Applied, Completed, Evaluated, Finished, Prompted, Selected, Usage
 from evolve.domain.questions import (
     AttemptRow,
     Best,
     Bred,
+    Held,
     Page,
     Status,
     Tally,
     check_count,
+    place_of,
     spread_numbers,
     status_of,
     thinned,
 )
 from evolve.errors import NotFound
-from evolve.interfaces import Store
+from evolve.interfaces import RunInfo, Store
 from evolve.store.sql_questions import cause_of, refuse_order, unknown_objective
 
 
@@ -65,6 +67,21 @@ class PlainQuestions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def runs(self) -> Sequence[RunInfo]:
+        """Return all runs, newest first; their totals count finished attempts alone."""
+        return [self.run(info.id) for info in self._store.runs()]
+
+    def run(self, run: str) -> RunInfo:
+        """Return one run; its totals count finished attempts alone."""
+        status = self.status(run)
+        return replace(
+            self._store.run(run),
+            proposals=status.finished,
+            evaluated=status.judged,
+            usage=Usage(status.calls, status.tokens, status.cost_usd),
+            evaluation_s=status.evaluation_s,
+        )
+
     def status(self, run: str) -> Status:
         """Return how far the run is."""
         attempts = self._attempts(run)
@@ -101,7 +118,7 @@ class PlainQuestions:
 
     def page(self, run: str, page: Page) -> Sequence[AttemptRow]:
         """Return some finished attempts."""
-        info, rows = self._store.run(run), self._rows(run)
+        info, rows = self._store.run(run), [row for row in self._rows(run) if _is_wanted(row, page)]
         if page.by:
             aim = next((known for known in info.objectives if known.name == page.by), None)
             if aim is None:
@@ -120,6 +137,24 @@ class PlainQuestions:
         rows = {row.sequence: row for row in self._rows(run)}
         numbers = spread_numbers(max(rows, default=-1) + 1, points)
         return [rows[number] for number in numbers if number in rows]
+
+    def attempts(self, run: str, steps: Sequence[int]) -> Sequence[AttemptRow]:
+        """Return these attempts, in this order."""
+        check_count(max(len(steps), 1), "steps")
+        rows = {row.step: row for row in self._rows(run)}
+        return [rows[step] for step in steps if step in rows]
+
+    def cells(self, run: str, limit: int) -> Sequence[Held]:
+        """Return cells of the archive, the last to be filled first."""
+        check_count(limit, "limit")
+        rows = {row.step: row for row in self._rows(run)}
+        last: dict[str, tuple[int, int]] = {}
+        for row in rows.values():
+            if row.placement:
+                cell, step = place_of(row.cell, row.step)
+                last[cell] = (row.sequence, step)
+        latest = sorted(last, key=lambda cell: -last[cell][0])[:limit]
+        return [Held(cell, rows[last[cell][1]]) for cell in latest if last[cell][1] in rows]
 
     def lineage(self, run: str, step: int) -> Sequence[AttemptRow]:
         """Return an attempt, what it was edited from, and so on."""
@@ -166,6 +201,14 @@ class PlainQuestions:
                     found[finished.step].finished = finished
                     found[finished.step].finished_at = entry.at or 0.0
         return found
+
+
+def _is_wanted(row: AttemptRow, page: Page) -> bool:
+    return (
+        (bool(row.placement) or not page.placed)
+        and page.outcome in (None, row.outcome)
+        and page.operator in ("", row.operator)
+    )
 
 
 def _with(tally: Tally, told: _Told) -> Tally:

@@ -49,6 +49,7 @@ from evolve.store.tables import (
     programs,
     proposals,
     runs,
+    tallies,
 )
 
 _CHUNK = 500
@@ -100,6 +101,29 @@ class Reader:
         """Return the runs that meet a condition, newest first, with totals."""
         query = select(runs).where(condition).order_by(runs.c.created_at.desc(), runs.c.key.desc())
         return [self._info(row) for row in self._connection.execute(query)]
+
+    def counted_infos(self, condition: ColumnElement[bool]) -> list[RunInfo]:
+        """Return the runs that meet a condition, newest first; totals count finished attempts alone."""
+        query = select(runs).where(condition).order_by(runs.c.created_at.desc(), runs.c.key.desc())
+        found = self._connection.execute(query).all()
+        totals = self._counted([row.key for row in found])
+        return [replace(self._head(row), **totals.get(row.key, {})) for row in found]
+
+    def _counted(self, keys: Sequence[int]) -> dict[int, dict[str, Any]]:
+        columns = ("attempts", "judged", "calls", "tokens", "cost_usd", "evaluation_s")
+        sums = [func.coalesce(func.sum(tallies.c[name]), 0).label(name) for name in columns]
+        query = select(tallies.c.run, *sums).group_by(tallies.c.run)
+        found = {}
+        for chunk in _chunks(keys):
+            for row in self._connection.execute(query.where(tallies.c.run.in_(chunk))):
+                usage = Usage(int(row.calls), int(row.tokens), float(row.cost_usd))
+                found[row.run] = {
+                    "proposals": int(row.attempts),
+                    "evaluated": int(row.judged),
+                    "usage": usage,
+                    "evaluation_s": float(row.evaluation_s),
+                }
+        return found
 
     def unfinished(self, run: int) -> list[Unfinished]:
         """Return what was selected and not finished, by step."""
@@ -241,6 +265,16 @@ class Reader:
         seconds = select(func.coalesce(func.sum(evaluations.c.seconds), 0.0)).where(
             evaluations.c.run == row.key, evaluations.c.stage != SEALED
         )
+        return replace(
+            self._head(row),
+            proposals=self._number(of_run),
+            evaluated=self._number(judged),
+            usage=self._usage(row.key),
+            evaluation_s=float(self._connection.execute(seconds).scalar_one()),
+        )
+
+    def _head(self, row: Row[Any]) -> RunInfo:
+        """Return a run without totals."""
         return RunInfo(
             id=row.id,
             problem=row.problem,
@@ -249,10 +283,6 @@ class Reader:
             provenance=self._json(row.provenance),
             created_at=row.created_at,
             elapsed_s=row.elapsed_s,
-            proposals=self._number(of_run),
-            evaluated=self._number(judged),
-            usage=self._usage(row.key),
-            evaluation_s=float(self._connection.execute(seconds).scalar_one()),
             objectives=self.objectives(row.key),
             last_order=row.last_order,
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, literal, select, true
 
 from evolve.domain.evaluation import Outcome
 from evolve.domain.objective import Objective
@@ -19,14 +19,17 @@ from evolve.domain.questions import (
     AttemptRow,
     Best,
     Bred,
+    Held,
     Page,
     Status,
     Tally,
     check_count,
+    place_of,
     spread_numbers,
     status_of,
 )
 from evolve.errors import ConfigurationError, NotFound, nearest
+from evolve.interfaces import RunInfo
 from evolve.store.connection import READ, transaction
 from evolve.store.reading import Reader, numbers_of
 from evolve.store.tables import completions, evaluations, metrics, programs, proposals, rankings, records, runs, tallies
@@ -44,6 +47,16 @@ class SqlQuestions:
         self._connection = connection
         self._reader = reader
         self._place = place
+
+    def runs(self) -> Sequence[RunInfo]:
+        """Return all runs, newest first; their totals count finished attempts alone."""
+        with transaction(self._connection, READ, self._place):
+            return self._reader.counted_infos(true())
+
+    def run(self, run: str) -> RunInfo:
+        """Return one run; its totals count finished attempts alone."""
+        with self._asked(run) as key:
+            return self._reader.counted_infos(runs.c.key == key)[0]
 
     def status(self, run: str) -> Status:
         """Return how far the run is."""
@@ -81,6 +94,21 @@ class SqlQuestions:
             numbers = spread_numbers((count if count is not None else -1) + 1, points)
             query = select(proposals.c.step).where(proposals.c.run == key, proposals.c.sequence.in_(numbers))
             return self._rows(key, self._connection.execute(query.order_by(proposals.c.sequence)).scalars().all())
+
+    def attempts(self, run: str, steps: Sequence[int]) -> Sequence[AttemptRow]:
+        """Return these attempts, in this order."""
+        check_count(max(len(steps), 1), "steps")
+        with self._asked(run) as key:
+            return self._rows(key, steps)
+
+    def cells(self, run: str, limit: int) -> Sequence[Held]:
+        """Return cells of the archive, the last to be filled first."""
+        check_count(limit, "limit")
+        with self._asked(run) as key:
+            told = self._connection.execute(_last_in_cells(key, limit, self._connection.dialect.name)).all()
+            places = [place_of(row.cell, row.step) for row in told]
+            rows = {row.step: row for row in self._rows(key, [step for _, step in places])}
+        return [Held(cell, rows[step]) for cell, step in places if step in rows]
 
     def lineage(self, run: str, step: int) -> Sequence[AttemptRow]:
         """Return an attempt, what it was edited from, and so on."""
@@ -136,11 +164,15 @@ class SqlQuestions:
         position, _ = self._objective(key, page.by)
         order = (rankings.c.gain, rankings.c.step.desc()) if page.reverse else (rankings.c.gain.desc(), rankings.c.step)
         query = select(rankings.c.step).where(rankings.c.run == key, rankings.c.objective == position)
+        wanted = _wanted(page)
+        if wanted:
+            of_attempt = and_(proposals.c.run == rankings.c.run, proposals.c.step == rankings.c.step)
+            query = query.join(proposals, of_attempt).where(*wanted)
         return self._connection.execute(query.order_by(*order).limit(page.limit).offset(page.skip)).scalars().all()
 
     def _latest(self, key: int, page: Page) -> Sequence[int]:
         query = select(proposals.c.step).where(proposals.c.run == key, proposals.c.sequence.is_not(None))
-        return self._connection.execute(_in_order(query, page)).scalars().all()
+        return self._connection.execute(_in_order(query.where(*_wanted(page)), page)).scalars().all()
 
     def _rows(self, key: int, steps: Sequence[int]) -> list[AttemptRow]:
         """Return finished attempts in the order of ``steps``."""
@@ -174,9 +206,34 @@ def unknown_objective(name: str, known: Sequence[Objective]) -> NotFound:
 
 
 def refuse_order(page: Page) -> None:
-    """Raise ConfigurationError for a page that asks for an order where there is only one."""
+    """Raise ConfigurationError for a page that asks for an order, or a choice, where there is only one."""
     if page.by:
         raise ConfigurationError(f"by: expected '', found {page.by!r}: these are listed by age alone.")
+    if page.outcome is not None or page.operator:
+        raise ConfigurationError("outcome, operator: expected none: these are all that bred elites.")
+
+
+def _wanted(page: Page) -> list[ColumnElement[bool]]:
+    """Return what a page asks of attempts."""
+    found: list[ColumnElement[bool]] = []
+    if page.placed:
+        found.append(proposals.c.placement > 0)
+    if page.outcome is not None:
+        found.append(proposals.c.outcome == page.outcome.value)
+    if page.operator:
+        found.append(proposals.c.operator == page.operator)
+    return found
+
+
+def _last_in_cells(key: int, limit: int, dialect: str) -> Select[Any]:
+    """Select the attempts that were the last to place a program in each cell; names as :func:`place_of` reads them."""
+    place = func.instr if dialect == "sqlite" else func.strpos
+    name = func.substr(proposals.c.cell, 1, place(proposals.c.cell.concat(" ("), " (") - 1)
+    placed = (proposals.c.run == key) & (proposals.c.placement > 0)
+    last = select(func.max(proposals.c.sequence).label("last")).where(placed).group_by(name)
+    chosen = last.order_by(func.max(proposals.c.sequence).desc()).limit(limit).subquery()
+    query = select(proposals.c.step, proposals.c.cell).join(chosen, proposals.c.sequence == chosen.c.last)
+    return query.where(proposals.c.run == key).order_by(proposals.c.sequence.desc())
 
 
 def _last_sequence(key: int) -> Select[Any]:

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
-_WAIT_S: Final = 20.0
+_WAIT_S: Final = 60.0
 _FLAGS: Final = (
     "--headless=new",
     "--no-sandbox",  # tests run as root in containers, where Chromium's own sandbox cannot start
@@ -176,9 +176,9 @@ class Browser:
 
 
 @contextmanager
-def chromium(folder: Path) -> Iterator[Browser]:
-    """Run Chromium for the length of a block, with what it keeps in an empty folder."""
-    command = [find_chromium(), f"--user-data-dir={folder}", *_FLAGS]
+def chromium(folder: Path, *before: str) -> Iterator[Browser]:
+    """Run Chromium for the length of a block, with what it keeps in an empty folder; ``before`` stands before it."""
+    command = [*before, find_chromium(), f"--user-data-dir={folder}", *_FLAGS]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         port = folder / "DevToolsActivePort"

@@ -9,9 +9,10 @@ from nicegui import html, ui
 
 from evolve.account.steering import give
 from evolve.dashboard.asked import Asked
-from evolve.dashboard.elements import Grid, Pager, Sorted, choice, field, said
+from evolve.dashboard.elements import Grid, Pager, Said, Sorted, choice, field
 from evolve.dashboard.layout import title_line
 from evolve.dashboard.live import Board, repeat
+from evolve.dashboard.pages.beginning import BeginForm
 from evolve.dashboard.views.runs import COLUMNS, PER_PAGE, POINTS, Details, Listed, Sift, row, sifted
 from evolve.domain.steering import Order, Pause, Stop
 from evolve.errors import EvolveError
@@ -37,7 +38,8 @@ class _Runs:
                 pass
             field("Find", lambda words: self._look(words=words), value=self._sift.words)
             choice("State", _STATUSES, lambda status: self._look(status=status))
-        self._said = said()
+        BeginForm(self._board)
+        self._said = Said()
         with html.section().classes("panel"):
             self._grid = Grid(
                 "Runs",
@@ -56,7 +58,7 @@ class _Runs:
         listed = [
             Listed(desk.number, info)
             for desk in self._board.desks
-            for info in await desk.recent("runs", lambda store: store.runs())
+            for info in await desk.recent("runs", lambda store: store.questions().runs())
         ]
         found = sifted(listed, self._sift)
         shown = found[self._sift.skip : self._sift.skip + PER_PAGE]
@@ -93,11 +95,12 @@ class _Runs:
         number, _, run = key.partition(":")
         desk = self._board.desk(int(number))
         orders: dict[str, Order] = {"pause": Pause(), "stop": Stop()}
-        if what not in orders:
-            return
         try:
-            given = await desk.ask(lambda store: give(store, store.run(run), orders[what]))
+            if what == "resume":
+                begun = await self._board.starter.resume(desk.url, run, "")
+                self._said.good(f"{begun.run} goes on. What it prints: {begun.log}")
+            else:
+                given = await desk.ask(lambda store: give(store, store.questions().run(run), orders[what]))
+                self._said.good(given.in_words())
         except EvolveError as error:
             self._said.bad(str(error))
-        else:
-            self._said.good(given.in_words())

@@ -13,3 +13,6 @@ document.addEventListener("click", (event) => {
   apply();
 });
 apply();
+
+// A page in the background is not kept up to date.
+document.addEventListener("visibilitychange", () => emitEvent("seen", !document.hidden));

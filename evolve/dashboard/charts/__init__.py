@@ -1,0 +1,1 @@
+"""Charts as data: pure functions of views, in the form that Plotly reads."""

@@ -1,0 +1,110 @@
+"""Dashboards of `evolve ui` in processes of their own, and runs that try to get out of the page."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from evolve.domain.evaluation import Evaluation, Outcome
+from evolve.domain.objective import Direction, Objective
+from evolve.domain.program import Program
+from evolve.domain.proposal import (
+    Applied,
+    Choice,
+    Completed,
+    Completion,
+    Evaluated,
+    Event,
+    Finished,
+    Message,
+    Placement,
+    Prompted,
+    Record,
+    Request,
+    Selected,
+)
+from evolve.interfaces import RunInfo, Store
+from evolve.store.sql import SqlStore
+
+_WAIT_S = 60.0
+EVIL: Final = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>`${window.hacked=1}`</script>"
+"""Text that would run where text is read as markup, as a template, or into a script."""
+SCORE, OTHER = "score", "size"
+
+
+@contextmanager
+def dashboard(folder: Path, *arguments: str) -> Iterator[str]:
+    """Run ``evolve ui`` on a free port for the length of a block; give the address that it printed."""
+    said = folder / "ui.log"
+    command = [sys.executable, "-c", "from evolve.cli import main; main()", "ui", "--port", "0", *arguments]
+    with said.open("w") as out:
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        yield _address(said, process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(_WAIT_S) == 0, said.read_text()
+        assert "Traceback" not in said.read_text(), said.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(_WAIT_S)
+
+
+def _address(said: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + _WAIT_S
+    while time.monotonic() < deadline:
+        found = re.search(r"^(http://\S+)\nCtrl", said.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+        assert process.poll() is None, said.read_text()
+        time.sleep(0.05)
+    raise AssertionError(f"the dashboard does not begin: {said.read_text()}")
+
+
+def write_runs(url: str) -> None:
+    """Write a run whose every text attacks the page, and one with two objectives and models."""
+    with closing(SqlStore(url)) as store:
+        _write(store, EVIL, (Objective(EVIL, Direction.MAXIMIZE), Objective(OTHER, Direction.MINIMIZE)), EVIL)
+        _write(store, "tame", (Objective(SCORE, Direction.MAXIMIZE), Objective(OTHER, Direction.MINIMIZE)), "diff")
+
+
+def _write(store: Store, run: str, objectives: Sequence[Objective], word: str) -> None:
+    config = {"problem": f"/nowhere/{word}", "params": {}, "budget": {"evaluations": 80}, "executor": {"width": 2}}
+    store.create_run(RunInfo(run, word, "running", config, {"version": word}, 1000.0, objectives=tuple(objectives)))
+    lease = store.acquire(run, f"elsewhere:{word}", 3600.0)
+    records: list[Record] = []
+    for step in range(60):
+        records += _attempt(step, objectives, word)
+    records.append(Event(word, {word: word}))
+    best = {objectives[0].name: 99.0, OTHER: 1.0}
+    records.append(Event("sealed", {"best_step": 3, "scores": {"best": best, word: best}}))
+    store.append(lease, records)
+    store.release(lease, 12.0, "paused")
+
+
+def _attempt(step: int, objectives: Sequence[Objective], word: str) -> list[Record]:
+    operator, model = (word, f"m/{word}") if step else ("seed", "")
+    records: list[Record] = [Selected(step, Choice(max(step - 1, 0), (), step % 2), operator, step, model)]
+    if step and step % 3 == 0:
+        return [*records, Finished(step, step, Outcome.REJECTED, word, word)]
+    if model:
+        key = f"{step:032x}"
+        records.append(Prompted(step, key, Request(model, (Message("user", word),), {})))
+        records.append(Completed(step, key, Completion(word, model, "stop", 100, 20, 0.01, 1.0)))
+    metrics = {objectives[0].name: float(step), objectives[1].name: float((step * 7) % 13)}
+    files = {"program.py": f"# EVOLVE-BLOCK-START\nx = {step}  # {word}\n# EVOLVE-BLOCK-END\n"}
+    detail = {"operator": operator, "summary": word}
+    verdict = Evaluation("full", Outcome.VALID, "judge", metrics=metrics, feedback=word, seconds=0.1)
+    return [
+        *records,
+        Applied(Program(step, files, (step - 1,) if step else (), detail)),
+        Evaluated(step, verdict),
+        Finished(step, step, Outcome.VALID, "", "", Placement.NEW, f"i{step % 2}:{step % 4},{step % 3}"),
+    ]
