@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,13 +14,13 @@ from pathlib import Path
 from tests.docs.blocks import ROOT
 
 RUN = "first"
-_WORDS = {r"\bRUN\b": RUN, r"\bSTEP\b": "3", r"\bDIR\b": "written", r"\bFOLDER\b": "./mine", r"\bNAME\b": "new_one"}
+_WORDS = {r"\bRUN\b": RUN, r"\bDIR\b": "written", r"\bFOLDER\b": "./mine", r"\bNAME\b": "new_one"}
 _LIMIT_S = 240
 _SHORT = """#!/bin/sh
 # The command, with a small budget where the text gives none: what a reader waits minutes for is checked in seconds.
-case "$1 $*" in
-  run*budget.*|run*--cfg*|run*--estimate*|run*-m*) exec {evolve} "$@" ;;
-  run*) exec {evolve} "$@" budget.evaluations=12 ;;
+case "$*" in
+  "run "*budget.*|"run "*--cfg*|"run "*--estimate*|"run -m "*) exec {evolve} "$@" ;;
+  "run "*) exec {evolve} "$@" budget.evaluations=12 ;;
   *) exec {evolve} "$@" ;;
 esac
 """
@@ -27,13 +28,17 @@ esac
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder with the problem ./mine, the run RUN in the usual store, and ``evolve`` on the path."""
+    """A folder with the problem ./mine, the run RUN in the usual store, and ``evolve`` on the path.
+
+    ``step`` is that of a program of the run.
+    """
 
     folder: Path
+    step: int = 0
 
     def run(self, text: str) -> subprocess.CompletedProcess[str]:
         """Run a block as a shell script that ends at the first failure; names in capitals become real ones."""
-        for word, real in _WORDS.items():
+        for word, real in {**_WORDS, r"\bSTEP\b": str(self.step)}.items():
             text = re.sub(word, real, text)
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
@@ -63,5 +68,8 @@ def prepare(folder: Path) -> Place:
         "evolve new mine >/dev/null; evolve run problem=./mine run=RUN budget.evaluations=240 seed=3 -q >/dev/null"
     )
     assert made.returncode == 0, made.stderr
+    made = place.run("evolve bundle RUN -o run.evolve; touch worker.token hub.pem runs/worker.token")
+    assert made.returncode == 0, made.stderr
     shutil.copy(ROOT / "problems" / "_template" / "seed" / "pressure.py", folder / "my_program.py")
-    return place
+    best = place.run("evolve best RUN --json")
+    return Place(folder, json.loads(best.stdout)["step"])
