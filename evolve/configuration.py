@@ -265,6 +265,8 @@ def _nearest_key(key: str, keys: set[str]) -> str:
     known = {name for name in keys if not name.startswith(("hydra", "defaults")) and "_target_" not in name}
     same_end = sorted(name for name in known if name.endswith(f".{key}"))
     if same_end:
+        highest = min(name.count(".") for name in same_end)
+        same_end = [name for name in same_end if name.count(".") == highest]
         return f"Did you mean {' or '.join(map(repr, same_end))}?"
     parent = key.rpartition(".")[0]
     while parent and parent not in known:

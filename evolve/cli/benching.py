@@ -35,7 +35,7 @@ from evolve.bench.proof import RESULTS, proof_page
 from evolve.bench.race_plot import svg
 from evolve.bench.race_statistics import Comparison, Row, Tally, Verdict, summarise, tally
 from evolve.cli.ablating import folder_of, report
-from evolve.cli.library_table import library_
+from evolve.cli.library_table import write_library_table
 from evolve.cli.options import as_json, json_option, say, store_option
 from evolve.evaluation import gpus
 from evolve.terminal import table_of
@@ -60,9 +60,6 @@ PARTS = ("reference", "keyless", "model", "startup", "utilisation", "prompts")
 @click.group()
 def bench() -> None:
     """Measure the machinery. Compare figures of one invocation with each other, not across machines."""
-
-
-bench.add_command(library_)
 
 
 @bench.command("machinery")
@@ -454,3 +451,19 @@ def _print(figures: list[machinery.Figure], json_: bool) -> None:
     else:
         rows = [{**asdict(figure), "value": f"{figure.value:.4g}"} for figure in figures]
         Console().print(table_of(rows, ("name", "value", "unit", "goal")))
+
+
+@bench.command("library")
+@click.argument("overrides", nargs=-1)
+@click.option("--problem", "problems", multiple=True, help="Names or folders; every bundled problem unless given.")
+@click.option("--minutes", default=5.0, show_default=True, type=click.FloatRange(min=0.05), help="Of each run.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the table, as Markdown.")
+@json_option
+def library_(
+    overrides: tuple[str, ...], problems: tuple[str, ...], minutes: float, out: Path | None, json_: bool
+) -> None:
+    """Run every problem of the library once without a model: seed, after, best known.
+
+    OVERRIDES are settings of the runs, e.g. executor.width=2. The table is written again after each problem.
+    """
+    write_library_table(overrides, problems, 60 * minutes, out, json_=json_)

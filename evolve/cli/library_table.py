@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,28 +10,19 @@ import click
 from rich.console import Console
 
 from evolve.bench import library
-from evolve.cli.options import as_json, json_option
-from evolve.problem_library import problem_names
+from evolve.cli.options import as_json
+from evolve.problem_library import load_problem, problem_names
 from evolve.terminal import table_of
 
 _WIDE = 160  # columns
 
 
-@click.command("library")
-@click.argument("overrides", nargs=-1)
-@click.option("--problem", "problems", multiple=True, help="Names or folders; every bundled problem unless given.")
-@click.option("--minutes", default=5.0, show_default=True, type=click.FloatRange(min=0.05), help="Of each run.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the table, as Markdown.")
-@json_option
-def library_(
-    overrides: tuple[str, ...], problems: tuple[str, ...], minutes: float, out: Path | None, json_: bool
+def write_library_table(
+    overrides: Sequence[str], problems: Sequence[str], seconds: float, out: Path | None, *, json_: bool
 ) -> None:
-    """Run every problem of the library once without a model: seed, after, best known.
-
-    OVERRIDES are settings of the runs, e.g. executor.width=2. The table is written again after each problem.
-    """
+    """Run each problem, say what it reached, and write the table again after each."""
     rows: list[library.Reached] = []
-    for row in library.reached(problems or problem_names(), 60 * minutes, overrides):
+    for row in library.reached(problems or _anywhere(), seconds, overrides):
         rows.append(row)
         if json_:
             click.echo(as_json({**asdict(row), "better": row.better}))
@@ -51,3 +43,8 @@ def library_(
 
 def _short(value: object) -> object:
     return library.number(value) if isinstance(value, float) or value is None else value
+
+
+def _anywhere() -> list[str]:
+    """Return the bundled problems that need no GPU."""
+    return [name for name in problem_names() if not load_problem(name).limits.gpus]

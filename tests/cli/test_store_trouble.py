@@ -125,7 +125,7 @@ def mount(*arguments: str | Path) -> None:
 def test_a_place_that_vanishes_and_is_read_only_when_it_is_back_is_waited_for(
     kept: Path, read_only: Path, on_file: Place
 ) -> None:
-    run = on_file.start(evaluations=40)
+    run = on_file.start(evaluations=300)
     on_file.until_finished(5)
     mount("-t", "tmpfs", "nothing", kept)
     try:
@@ -139,7 +139,7 @@ def test_a_place_that_vanishes_and_is_read_only_when_it_is_back_is_waited_for(
     run.until_it_says("The store answers again")
     assert run.ended() == 0, run.said()
     on_file.check_whole()
-    assert on_file.info().evaluated == 40
+    assert on_file.info().evaluated == 300
 
 
 @pytest.mark.parametrize("end", [Server.stop, Server.kill])
