@@ -34,7 +34,7 @@ from evolve.store.tables import metadata
 from evolve.store.url import sqlite_path
 from evolve.store.views import create_views
 
-HEAD = "0005"
+HEAD = "0006"
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 _LOCK = 0x65766F6C  # the advisory lock of whoever creates or changes the tables on a server

@@ -227,11 +227,13 @@ def _wanted(page: Page) -> list[ColumnElement[bool]]:
 
 def _last_in_cells(key: int, limit: int, dialect: str) -> Select[Any]:
     """Select the attempts that were the last to place a program in each cell; names as :func:`place_of` reads them."""
-    place = func.instr if dialect == "sqlite" else func.strpos
-    name = func.substr(proposals.c.cell, 1, place(proposals.c.cell.concat(" ("), " (") - 1)
     placed = (proposals.c.run == key) & (proposals.c.placement > 0)
-    last = select(func.max(proposals.c.sequence).label("last")).where(placed).group_by(name)
-    chosen = last.order_by(func.max(proposals.c.sequence).desc()).limit(limit).subquery()
+    newest = func.max(proposals.c.sequence).label("newest")
+    told = select(proposals.c.cell, newest).where(placed).group_by(proposals.c.cell).subquery()
+    place = func.instr if dialect == "sqlite" else func.strpos
+    name = func.substr(told.c.cell, 1, place(told.c.cell.concat(" ("), " (") - 1)
+    last = func.max(told.c.newest).label("last")
+    chosen = select(last).group_by(name).order_by(last.desc()).limit(limit).subquery()
     query = select(proposals.c.step, proposals.c.cell).join(chosen, proposals.c.sequence == chosen.c.last)
     return query.where(proposals.c.run == key).order_by(proposals.c.sequence.desc())
 

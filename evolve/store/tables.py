@@ -138,6 +138,15 @@ Index(
     sqlite_where=proposals.c.placement > 0,
     postgresql_where=proposals.c.placement > 0,
 )
+Index("ix_proposals_parent", proposals.c.run, proposals.c.parent, proposals.c.sequence)
+Index(
+    "ix_proposals_cells",
+    proposals.c.run,
+    proposals.c.cell,
+    proposals.c.sequence,
+    sqlite_where=proposals.c.placement > 0,
+    postgresql_where=proposals.c.placement > 0,
+)
 
 programs = Table(
     "programs",
