@@ -144,6 +144,7 @@ Index(
     proposals.c.run,
     proposals.c.cell,
     proposals.c.sequence,
+    proposals.c.placement,  # so that the table itself need not be read
     sqlite_where=proposals.c.placement > 0,
     postgresql_where=proposals.c.placement > 0,
 )

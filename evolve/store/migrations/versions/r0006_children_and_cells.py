@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_proposals_cells",
         "proposals",
-        ["run", "cell", "sequence"],
+        ["run", "cell", "sequence", "placement"],
         sqlite_where=PLACED,
         postgresql_where=PLACED,
     )
