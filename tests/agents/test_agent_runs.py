@@ -19,7 +19,7 @@ AGENT = [
     "mutation.weights.agent=1", f"mutation.operators.agent.command=[sh,-c,'{SCRIPT}']",
     "mutation.operators.agent.evaluations=2", "mutation.operators.agent.wall_s=30",
 ]  # fmt: skip
-FEW = ["budget.evaluations=6", "budget.wall_s=120", "executor.width=1", "seed=1", "sandbox=process", "run=one"]
+FEW = ["budget.proposals=8", "budget.wall_s=120", "executor.width=1", "seed=1", "sandbox=process", "run=one"]
 ALONE = ["mutation.weights.syntax=0", "mutation.weights.tune=0", "noise=off"]
 
 

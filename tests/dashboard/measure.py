@@ -2,7 +2,7 @@
 
 ::
 
-    python -m tests.dashboard.measure [--store URL --run ID] [--seconds 20]
+    python -m tests.dashboard.measure [--store URL --run ID] [--seconds 10] [--pairs 8]
 
 Without ``--store`` questions and paint are left out; `evolve bench store --db URL --programs N` makes a long run.
 """
@@ -13,7 +13,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +23,17 @@ from evolve.dashboard.asked import address
 from evolve.dashboard.views import archive, overview, work
 from evolve.domain.evaluation import Outcome
 from evolve.domain.questions import Page
+from evolve.domain.spread import Spread
 from evolve.interfaces import Store
 from tests.dashboard.browser import Browser, chromium
 from tests.dashboard.dashboards import dashboard
+from tests.dashboard.onlooker import kept_open
 from tests.live_run import LiveRun, write_problem
 
 _ROUNDS = 20
 _PATHS = ("/run", "/archive", "/work", "/programs", "/events")
 _LIVE = "live"
+_SETTLING_S = 15.0
 _BEHIND = ("nice", "-n", "19")
 """Usually the browser is on another machine: here it gets what the run leaves."""
 
@@ -40,13 +43,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store")
     parser.add_argument("--run", default="long")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each of six periods of the live run")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each period of the live run")
+    parser.add_argument("--pairs", type=int, default=8, help="of periods, for each way to look; 0 leaves them out")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, chromium(Path(folder) / "chromium", *_BEHIND) as browser:
         if told.store:
             _questions(told.store, told.run)
             _paint(browser, Path(folder), told.store, told.run)
-        _live(browser, Path(folder), told.seconds)
+        if told.pairs:
+            _live(browser, Path(folder), told.seconds, told.pairs)
 
 
 # ── questions ─────────────────────────────────────────────────────────────────────────────────
@@ -107,8 +112,8 @@ def _paints(browser: Browser, where: str) -> Iterator[float]:
 
 
 # ── the run that is looked at ─────────────────────────────────────────────────────────────────
-def _live(browser: Browser, folder: Path, seconds: float) -> None:
-    """Compare periods of one run in which a browser looks with those between, in which none does."""
+def _live(browser: Browser, folder: Path, seconds: float, pairs: int) -> None:
+    """Compare periods of one run in which somebody looks with periods beside them in which nobody does."""
     url = f"sqlite:///{folder}/live.db"
     problem = write_problem(folder / "problem")
     settings = ["executor.width=1", "noise=off", "sealed=false", "budget.wall_s=3600", "params.pause_s=0.02"]
@@ -116,34 +121,45 @@ def _live(browser: Browser, folder: Path, seconds: float) -> None:
     (folder / "ui").mkdir()
     live = LiveRun(folder / "run", begin)
     try:
-        time.sleep(5.0)
+        time.sleep(_SETTLING_S)
         with dashboard(folder / "ui", "--store", url) as here:
-            looked, alone = _periods(browser, url, here + address("/run", 0, _LIVE), seconds)
+            where = here + address("/run", 0, _LIVE)
+            for name, look in (
+                ("kept open", lambda: kept_open(where)),
+                ("in Chromium", lambda: _drawn(browser, where)),
+            ):
+                ratios = [_ratio(url, look, seconds, first=number % 2 == 0) for number in range(pairs)]
+                spread = Spread.of(ratios)
+                print(f"throughput, a page {name} over none: {spread.mean:.3f} ± {spread.half_width:.3f} {ratios}")
     finally:
         live.kill()
-    print(f"throughput looked at {np.mean(looked):.1f}/s, alone {np.mean(alone):.1f}/s")
-    pairs = [round(a / b, 3) for a, b in zip(looked, alone, strict=True)]
-    print(f"  ratio {np.mean(looked) / np.mean(alone):.3f}, of pairs {pairs}")
 
 
-def _periods(browser: Browser, url: str, where: str, seconds: float) -> tuple[list[float], list[float]]:
-    looked, alone = [], []
-    for _ in range(3):
-        with browser.tab() as tab:
-            tab.look(1440)
-            tab.open(where)
-            tab.until_charts()
-            looked.append(_rate(url, seconds))
-        time.sleep(1.0)
-        alone.append(_rate(url, seconds))
-    return looked, alone
+@contextmanager
+def _drawn(browser: Browser, where: str) -> Iterator[None]:
+    with browser.tab() as tab:
+        tab.look(1440)
+        tab.open(where)
+        tab.until_charts()
+        yield
+
+
+def _ratio(url: str, look: Callable[[], AbstractContextManager[object]], seconds: float, *, first: bool) -> float:
+    """Return the rate while somebody looks over the rate while nobody does; ``first`` looks first."""
+    rates = {}
+    for looking in (first, not first):
+        with look() if looking else nullcontext():
+            time.sleep(1.0)
+            rates[looking] = _rate(url, seconds)
+    return round(rates[True] / rates[False], 3)
 
 
 def _rate(url: str, seconds: float) -> float:
+    """Return judged programs a second."""
     with closing(wiring.open_existing(url)) as store:
-        before, began = store.questions().status(_LIVE).finished, time.monotonic()
+        before, began = store.questions().status(_LIVE).judged, time.monotonic()
         time.sleep(seconds)
-        return (store.questions().status(_LIVE).finished - before) / (time.monotonic() - began)
+        return (store.questions().status(_LIVE).judged - before) / (time.monotonic() - began)
 
 
 if __name__ == "__main__":
