@@ -311,6 +311,10 @@ class Questions(Protocol):
     def lineage(self, run: str, step: int) -> Sequence[AttemptRow]:
         """Return an attempt, what it was edited from, and so on, down to the seed."""
 
+    def children(self, run: str, step: int, limit: int) -> Sequence[AttemptRow]:
+        """Return at most ``limit`` finished attempts that edited this one's program or judged it again, the latest
+        first."""
+
     def bred(self, run: str, page: Page) -> Sequence[Bred]:
         """Return model calls that bred elites, the latest first; the page is of attempts, ``by`` must be empty."""
 

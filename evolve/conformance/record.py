@@ -80,6 +80,9 @@ def assert_same_answers(store: Store, run: str) -> None:
         assert asked.sample(run, points) == plain.sample(run, points)
     last = max(attempt.selected.step for attempt in store.history(run))
     assert asked.lineage(run, last) == plain.lineage(run, last)
+    for step in (0, last - 1):
+        for limit in (2, 1000):
+            assert asked.children(run, step, limit) == plain.children(run, step, limit)
     _assert_same_choices(asked, plain, run)
     for limit in (3, 1000):
         assert asked.cells(run, limit) == plain.cells(run, limit)
@@ -328,6 +331,13 @@ class RecordSuite:
     def test_a_lineage_ends_with_the_seed(self, store: Store) -> None:
         assert [row.step for row in store.questions().lineage(RUN.id, 4)] == [4, 3, 2, 1, 0]
         assert [row.step for row in store.questions().lineage(RUN.id, 0)] == [0]
+
+    def test_children_are_what_was_made_of_it(self, store: Store) -> None:
+        asked = store.questions()
+        assert [row.step for row in asked.children(RUN.id, 0, 10)] == [1]
+        assert asked.children(RUN.id, 99, 10) == []
+        with pytest.raises(ConfigurationError, match="limit"):
+            asked.children(RUN.id, 0, 0)
 
     def test_a_cell_is_held_by_the_program_that_was_placed_in_it_last(self, make: Make) -> None:
         store = make("cells")

@@ -13,7 +13,7 @@ from nicegui import html, ui
 from nicegui.element import Element
 from nicegui.elements import plotly as _charting  # noqa: F401  offers the script that charts load when they are drawn
 
-from evolve.dashboard.tables import Column, Row
+from evolve.dashboard.tables import Column, Line, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,20 @@ class Chart(Element, component="chart.js"):
             self.update()
 
 
+class Listing(Element, component="listing.js"):
+    """Lines of a file or of a difference, numbered, in colours. ``label`` is read out by screen readers."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        self._props["label"] = label
+        self._props["lines"] = []
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show these lines now."""
+        self._props["lines"] = [line.data() for line in lines]
+        self.update()
+
+
 class Tiles:
     """Figures that matter most, name -> (value, a few words on it). Names stay, values change."""
 
@@ -161,6 +175,10 @@ class Said:
     def bad(self, text: str) -> None:
         """Say why it was not."""
         self._say(text, bad=True)
+
+    def nothing(self) -> None:
+        """Say nothing any more."""
+        self._place.set_visibility(False)
 
     def _say(self, text: str, *, bad: bool) -> None:
         self._told.set_text(text)

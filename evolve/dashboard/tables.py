@@ -1,4 +1,4 @@
-"""Tables as values: what a view says and :class:`evolve.dashboard.elements.Grid` shows."""
+"""Tables and listings as values: what a view says and :mod:`evolve.dashboard.elements` shows."""
 
 from __future__ import annotations
 
@@ -106,3 +106,22 @@ class Row:
     def data(self) -> dict[str, object]:
         """Return it as the browser gets it."""
         return {"key": self.key, "cells": {name: cell.data() for name, cell in self.cells.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text.
+
+    Args:
+        number: as people count it; empty where it has none.
+        mark: ``+`` or ``-`` in a difference, ``@`` where lines were left out, else empty.
+        parts: (kind, text) in order; the kind is one of the style sheet's, empty for plain text.
+    """
+
+    number: str
+    mark: str
+    parts: tuple[tuple[str, str], ...]
+
+    def data(self) -> list[object]:
+        """Return it as the browser gets it."""
+        return [self.number, self.mark, [list(part) for part in self.parts]]

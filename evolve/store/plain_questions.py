@@ -166,6 +166,11 @@ class PlainQuestions:
             line.append(rows[line[-1].parent])
         return line
 
+    def children(self, run: str, step: int, limit: int) -> Sequence[AttemptRow]:
+        """Return attempts that edited this one's program or judged it again, the latest first."""
+        check_count(limit, "limit")
+        return [row for row in self._rows(run)[::-1] if row.parent == step and row.step != step][:limit]
+
     def bred(self, run: str, page: Page) -> Sequence[Bred]:
         """Return model calls that bred elites, the latest first."""
         refuse_order(page)

@@ -119,6 +119,15 @@ class SqlQuestions:
             raise NotFound(f"Run {run!r} has no finished attempt {step}.")
         return found
 
+    def children(self, run: str, step: int, limit: int) -> Sequence[AttemptRow]:
+        """Return attempts that edited this one's program or judged it again, the latest first."""
+        check_count(limit, "limit")
+        with self._asked(run) as key:
+            of_parent = (proposals.c.run == key) & (proposals.c.parent == step) & (proposals.c.step != step)
+            query = select(proposals.c.step).where(of_parent, proposals.c.sequence.is_not(None))
+            latest = query.order_by(proposals.c.sequence.desc()).limit(limit)
+            return self._rows(key, self._connection.execute(latest).scalars().all())
+
     def bred(self, run: str, page: Page) -> Sequence[Bred]:
         """Return model calls that bred elites, the latest first."""
         refuse_order(page)

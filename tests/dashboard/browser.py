@@ -134,6 +134,10 @@ class Tab:
         theme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.command("Emulation.setEmulatedMedia", features=theme)
 
+    def hacked(self) -> object:
+        """Return something if text of the store's was read as markup or as a script."""
+        return self.evaluate("window.hacked !== undefined || document.querySelector('img[src=x]') ? 'hacked' : ''")
+
     def until_charts(self) -> None:
         """Wait until every chart is drawn."""
         self.until(

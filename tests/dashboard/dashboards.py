@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +20,8 @@ from evolve.domain.objective import Direction, Objective
 from evolve.domain.program import Program
 from evolve.domain.proposal import (
     Applied,
+    Called,
+    CallState,
     Choice,
     Completed,
     Completion,
@@ -32,11 +37,52 @@ from evolve.domain.proposal import (
 )
 from evolve.interfaces import RunInfo, Store
 from evolve.store.sql import SqlStore
+from tests.live_run import LiveRun, write_problem
 
 _WAIT_S = 60.0
 EVIL: Final = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>`${window.hacked=1}`</script>"
 """Text that would run where text is read as markup, as a template, or into a script."""
 SCORE, OTHER = "score", "size"
+LIVE: Final = "live"
+
+
+def _png() -> bytes:
+    """Return a picture of one dot."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    dot = zlib.compress(b"\0\0\x72\xb2")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", dot) + chunk(b"IEND", b"")
+
+
+DOT: Final = _png()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A dashboard over a store with some runs, one of which runs."""
+
+    url: str
+    store: str
+    problem: Path
+    live: LiveRun
+
+
+@contextmanager
+def running_scene(folder: Path) -> Iterator[Scene]:
+    """Show two written runs, and one that runs, for the length of a block."""
+    store = f"sqlite:///{folder}/evolve.db"
+    write_runs(store)
+    problem = write_problem(folder / "problem")
+    begin = ["run", f"problem={problem}", f"store.url={store}", f"run={LIVE}", "executor.width=1", "sealed=false"]
+    live = LiveRun(folder / "live", [*begin, "params.pause_s=0.2", "budget.wall_s=600", "noise=off", "-q"])
+    try:
+        with dashboard(folder, "--store", store) as url:
+            yield Scene(url, store, problem, live)
+    finally:
+        live.kill()
 
 
 @contextmanager
@@ -97,11 +143,21 @@ def _attempt(step: int, objectives: Sequence[Objective], word: str) -> list[Reco
     if model:
         key = f"{step:032x}"
         records.append(Prompted(step, key, Request(model, (Message("user", word),), {})))
+        records.append(Called(step, key, 0, CallState.SENT, model, word))
         records.append(Completed(step, key, Completion(word, model, "stop", 100, 20, 0.01, 1.0)))
     metrics = {objectives[0].name: float(step), objectives[1].name: float((step * 7) % 13)}
     files = {"program.py": f"# EVOLVE-BLOCK-START\nx = {step}  # {word}\n# EVOLVE-BLOCK-END\n"}
     detail = {"operator": operator, "summary": word}
-    verdict = Evaluation("full", Outcome.VALID, "judge", metrics=metrics, feedback=word, seconds=0.1)
+    verdict = Evaluation(
+        "full",
+        Outcome.VALID,
+        "judge",
+        metrics=metrics,
+        feedback=word,
+        artifacts={"dot.png": DOT, "not.png": EVIL.encode(), word: word.encode()},
+        per_instance={word: float(step)},
+        seconds=0.1,
+    )
     return [
         *records,
         Applied(Program(step, files, (step - 1,) if step else (), detail)),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -15,40 +13,9 @@ from websockets.sync.client import connect
 
 from evolve.dashboard.asked import address
 from tests.dashboard.browser import Browser, Tab
-from tests.dashboard.dashboards import EVIL, dashboard, write_runs
-from tests.live_run import LiveRun, write_problem
+from tests.dashboard.dashboards import EVIL, LIVE, Scene, dashboard
 
-LIVE, BEGUN = "live", "problem-"
-PATHS = ("/run", "/archive", "/work", "/programs", "/events")
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A dashboard over a store with some runs, one of which runs."""
-
-    url: str
-    store: str
-    problem: Path
-    live: LiveRun
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("scene")
-    store = f"sqlite:///{folder}/evolve.db"
-    write_runs(store)
-    problem = write_problem(folder / "problem")
-    begin = ["run", f"problem={problem}", f"store.url={store}", f"run={LIVE}", "executor.width=1", "sealed=false"]
-    live = LiveRun(folder / "live", [*begin, "params.pause_s=0.2", "budget.wall_s=600", "noise=off", "-q"])
-    try:
-        with dashboard(folder, "--store", store) as url:
-            yield Scene(url, store, problem, live)
-    finally:
-        live.kill()
-
-
-def _hacked(tab: Tab) -> object:
-    return tab.evaluate("window.hacked === undefined && !document.querySelector('img[src=x]') ? '' : 'hacked'")
+PATHS = ("/run", "/archive", "/work", "/programs", "/program", "/events")
 
 
 def test_runs_are_listed_with_what_they_are_at(scene: Scene, tab: Tab) -> None:
@@ -57,7 +24,7 @@ def test_runs_are_listed_with_what_they_are_at(scene: Scene, tab: Tab) -> None:
     tab.until_text("running")
     for words in ("tame", "paused", "Budget used", scene.store):
         tab.until_text(words)
-    assert not _hacked(tab)
+    assert not tab.hacked()
     tab.fill("Find", "tame")
     tab.until("!document.body.innerText.includes('live')", "other runs are not listed")
 
@@ -74,7 +41,7 @@ def test_pages_of_a_run_show_text_of_programs_as_text(scene: Scene, tab: Tab, pa
     tab.open(f"{scene.url}{address(path, 0, EVIL)}")
     tab.until_text(EVIL)
     tab.until_charts()
-    assert not _hacked(tab)
+    assert not tab.hacked()
 
 
 def test_a_run_is_watched_while_it_runs_then_paused(scene: Scene, tab: Tab) -> None:
