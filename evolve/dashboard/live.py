@@ -110,8 +110,11 @@ class Board:
             desk.close()
 
 
-def repeat(refresh: Callable[[], Awaitable[None]], *, every_s: float = REFRESH_S) -> None:
-    """Call ``refresh`` again and again while somebody looks at this page; a store that is away is said to be."""
+def repeat(refresh: Callable[[], Awaitable[None]], *, every_s: float = REFRESH_S, at_once: bool = False) -> None:
+    """Call ``refresh`` again and again while somebody looks at this page; a store that is away is said to be.
+
+    ``at_once`` begins as soon as the page is there: for what would keep it from being there.
+    """
     with html.div().classes("away").props('role="status"') as banner:
         told = ui.label("")
     banner.set_visibility(False)
@@ -125,7 +128,7 @@ def repeat(refresh: Callable[[], Awaitable[None]], *, every_s: float = REFRESH_S
         else:
             banner.set_visibility(False)
 
-    timer = ui.timer(every_s, once, immediate=False)
+    timer = ui.timer(every_s, once, immediate=at_once)
 
     def seen(event: GenericEventArguments) -> None:
         timer.active = bool(event.args)  # nobody looks at a page in the background

@@ -8,7 +8,7 @@ from typing import Final
 
 from evolve.dashboard.asked import Asked
 from evolve.dashboard.live import Board
-from evolve.dashboard.pages import archive, events, overview, program, programs, runs, work
+from evolve.dashboard.pages import archive, events, lineage, overview, program, programs, runs, work
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ PLACES: Final = (
     Place("/archive", "Archive", archive.draw, of_run=True),
     Place("/work", "Work and cost", work.draw, of_run=True),
     Place("/programs", "Programs", programs.draw, of_run=True),
+    Place("/lineage", "Lineage", lineage.draw, of_run=True),
     Place("/program", "", program.draw, of_run=True),
     Place("/events", "Events", events.draw, of_run=True),
 )
