@@ -117,12 +117,19 @@ def _address(said: Path, process: subprocess.Popen[bytes]) -> str:
 def write_runs(url: str) -> None:
     """Write a run whose every text attacks the page, and one with two objectives and models."""
     with closing(SqlStore(url)) as store:
-        _write(store, EVIL, (Objective(EVIL, Direction.MAXIMIZE), Objective(OTHER, Direction.MINIMIZE)), EVIL)
-        _write(store, "tame", (Objective(SCORE, Direction.MAXIMIZE), Objective(OTHER, Direction.MINIMIZE)), "diff")
+        write_run(store, EVIL, (Objective(EVIL, Direction.MAXIMIZE), Objective(OTHER, Direction.MINIMIZE)), EVIL)
+        write_run(store, "tame", (Objective(SCORE, Direction.MAXIMIZE), Objective(OTHER, Direction.MINIMIZE)), "diff")
 
 
-def _write(store: Store, run: str, objectives: Sequence[Objective], word: str) -> None:
-    config = {"problem": f"/nowhere/{word}", "params": {}, "budget": {"evaluations": 80}, "executor": {"width": 2}}
+def write_run(store: Store, run: str, objectives: Sequence[Objective], word: str, **settings: object) -> None:
+    """Write a run of 60 attempts whose problem, operator and texts are a word."""
+    config: dict[str, object] = {
+        "problem": f"/nowhere/{word}",
+        "params": {},
+        "budget": {"evaluations": 80},
+        "executor": {"width": 2},
+    }
+    config |= settings
     store.create_run(RunInfo(run, word, "running", config, {"version": word}, 1000.0, objectives=tuple(objectives)))
     lease = store.acquire(run, f"elsewhere:{word}", 3600.0)
     records: list[Record] = []

@@ -101,8 +101,8 @@ def test_pages_fit_their_window_and_have_the_theme_of_the_system(
     scene: Scene, tab: Tab, width: int, dark: bool
 ) -> None:
     tab.look(width, dark=dark)
-    for path in ("/", *PATHS):
-        tab.open(f"{scene.url}{address(path, 0, 'tame') if path != '/' else path}")
+    for path in ("/", "/compare", *PATHS):
+        tab.open(f"{scene.url}{address(path, 0, 'tame') if path in PATHS else path}")
         tab.until_charts()
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
         assert tab.evaluate("document.documentElement.dataset.theme") == ("dark" if dark else "light")

@@ -8,7 +8,7 @@ from typing import Final
 
 from evolve.dashboard.asked import Asked
 from evolve.dashboard.live import Board
-from evolve.dashboard.pages import archive, events, lineage, overview, program, programs, runs, work
+from evolve.dashboard.pages import archive, compare, events, lineage, overview, program, programs, runs, work
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Place:
 
 PLACES: Final = (
     Place("/", "Runs", runs.draw),
+    Place("/compare", "Compare", compare.draw),
     Place("/run", "Overview", overview.draw, of_run=True),
     Place("/archive", "Archive", archive.draw, of_run=True),
     Place("/work", "Work and cost", work.draw, of_run=True),

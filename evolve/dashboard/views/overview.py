@@ -38,7 +38,7 @@ class Across(StrEnum):
     MONEY = "money"
 
 
-_ACROSS: Final = {
+ACROSS: Final = {
     Across.ATTEMPTS: "attempts",
     Across.TIME: "seconds since it was begun",
     Across.MONEY: "dollars for models",
@@ -90,7 +90,7 @@ def _change(course: Course) -> str:
 
 def stairs(course: Course, across: Across, levels: Sequence[Level]) -> Stairs:
     """Return the best so far over attempts, time or money."""
-    path = [(_where(best, across), best.value) for best in course.curve]
+    path = [(where(best, across), best.value) for best in course.curve]
     dots = _dots(course, across)
     ends = {
         Across.ATTEMPTS: float(course.status.finished),
@@ -98,7 +98,7 @@ def stairs(course: Course, across: Across, levels: Sequence[Level]) -> Stairs:
         Across.MONEY: course.status.cost_usd,
     }
     return Stairs(
-        across=_ACROSS[across],
+        across=ACROSS[across],
         name=f"{course.objective.name} ({course.objective.direction})",
         path=path,
         leads=[course.lead_to(best.step) for best in course.curve],
@@ -109,7 +109,8 @@ def stairs(course: Course, across: Across, levels: Sequence[Level]) -> Stairs:
     )
 
 
-def _where(best: Best, across: Across) -> float:
+def where(best: Best, across: Across) -> float:
+    """Return how far a run was when its best was beaten."""
     return {Across.ATTEMPTS: float(best.proposals), Across.TIME: best.seconds, Across.MONEY: best.cost_usd}[across]
 
 
