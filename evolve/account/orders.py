@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from evolve import wiring
 from evolve.controller.decisions import Ended, scored_of
@@ -13,6 +14,9 @@ from evolve.domain.problem import Problem
 from evolve.domain.rules import Lens, Rules
 from evolve.domain.steering import Inject, Order, kind_of, order_data
 from evolve.interfaces import RunInfo, Store
+
+WAITING: Final = "waiting"
+REFUSED: Final = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,8 @@ class Ordered:
     def state(self) -> str:
         """``waiting``, ``refused`` or ``in effect``."""
         if self.taken is None:
-            return "waiting"
-        return "refused" if self.taken.refused else "in effect"
+            return WAITING
+        return REFUSED if self.taken.refused else "in effect"
 
 
 def orders_of(store: Store, info: RunInfo) -> list[Ordered]:

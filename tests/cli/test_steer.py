@@ -108,7 +108,7 @@ def test_orders_are_checked_before_anything_is_written(evolve: Command, tmp_path
         (steer, ("d", "pin", "0"), "no run 'd'"),
         (steer, ("c", "inject", str(bad)), "is no program for circle_packing"),
         (steer, ("c", "pin", "900"), "no program 900"),
-        (steer, ("c", "pin", "--", "-1"), "no program -1"),
+        (steer, ("c", "pin", "--", "-1"), "expected at least 0, found -1"),
         (steer, ("c", "unpin", "0"), "not pinned"),
         (steer, ("c", "veto", "900"), "no program 900"),
         (steer, ("c", "veto", "0", "--descendants"), "no valid program"),
