@@ -161,10 +161,10 @@ class Pager:
 
 
 class Said:
-    """Where a page says what became of what a person did."""
+    """Where a page says what became of what a person did; ``sticky`` stays in sight on a long page."""
 
-    def __init__(self) -> None:
-        with html.div().props('role="status" aria-live="polite"') as self._place:
+    def __init__(self, *, sticky: bool = False) -> None:
+        with html.div().props('role="status" aria-live="polite"').classes("sticky" if sticky else "") as self._place:
             self._told = ui.label("").classes("said")
         self._place.set_visibility(False)
 
@@ -201,6 +201,26 @@ def field(label: str, tell: Callable[[str], Any], *, value: str = "", long: bool
     found.props["value"] = value
     found.props["placeholder"] = about
     found.on("change", lambda event: tell(str(event.args)), js_handler="(event) => emit(event.target.value)")
+    return found
+
+
+def area(label: str, tell: Callable[[str], Any], *, value: str = "", rows: int = 4, mono: bool = False) -> Element:
+    """Lines of text to fill in; ``tell`` gets them when they were changed."""
+    with html.label().classes("field long"):
+        html.span(label)
+        found: Element = html.textarea().props('autocomplete="off" spellcheck="false"').classes("mono" if mono else "")
+    found.props["value"] = value
+    found.props["rows"] = rows
+    found.on("change", lambda event: tell(str(event.args)), js_handler="(event) => emit(event.target.value)")
+    return found
+
+
+def tick(label: str, tell: Callable[[bool], Any]) -> Element:
+    """Something that is so or not, not at first; ``tell`` gets what was chosen."""
+    with html.label().classes("inline"):
+        found: Element = html.input_().props('type="checkbox"')
+        html.span(label)
+    found.on("change", lambda event: tell(bool(event.args)), js_handler="(event) => emit(event.target.checked)")
     return found
 
 

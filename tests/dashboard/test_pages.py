@@ -15,7 +15,7 @@ from evolve.dashboard.asked import address
 from tests.dashboard.browser import Browser, Tab
 from tests.dashboard.dashboards import EVIL, LIVE, Scene, dashboard
 
-PATHS = ("/run", "/archive", "/work", "/programs", "/lineage", "/program", "/events")
+PATHS = ("/run", "/archive", "/work", "/programs", "/lineage", "/program", "/steer", "/events")
 
 
 def test_runs_are_listed_with_what_they_are_at(scene: Scene, tab: Tab) -> None:

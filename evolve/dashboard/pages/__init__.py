@@ -8,7 +8,7 @@ from typing import Final
 
 from evolve.dashboard.asked import Asked
 from evolve.dashboard.live import Board
-from evolve.dashboard.pages import archive, compare, events, lineage, overview, program, programs, runs, work
+from evolve.dashboard.pages import archive, compare, events, lineage, overview, program, programs, runs, steer, work
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ PLACES: Final = (
     Place("/programs", "Programs", programs.draw, of_run=True),
     Place("/lineage", "Lineage", lineage.draw, of_run=True),
     Place("/program", "", program.draw, of_run=True),
+    Place("/steer", "Steer", steer.draw, of_run=True),
     Place("/events", "Events", events.draw, of_run=True),
 )
 """All pages, in the order in which they are offered. A new page is a line here."""
