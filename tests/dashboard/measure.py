@@ -20,8 +20,9 @@ import numpy as np
 
 from evolve import wiring
 from evolve.dashboard.asked import address
-from evolve.dashboard.views import archive, overview, work
+from evolve.dashboard.views import archive, attempt, overview, work
 from evolve.domain.evaluation import Outcome
+from evolve.domain.program import SEED_STEP
 from evolve.domain.questions import Page
 from evolve.domain.spread import Spread
 from evolve.interfaces import Store
@@ -31,7 +32,7 @@ from tests.dashboard.onlooker import kept_open
 from tests.live_run import LiveRun, write_problem
 
 _ROUNDS = 20
-_PATHS = ("/run", "/archive", "/work", "/programs", "/events")
+_PATHS = ("/compare", "/run", "/archive", "/work", "/programs", "/lineage", "/program", "/steer", "/events")
 _LIVE = "live"
 _SETTLING_S = 15.0
 _BEHIND = ("nice", "-n", "19")
@@ -64,7 +65,7 @@ def _questions(url: str, run: str) -> None:
 
 
 def _asked(store: Store, run: str) -> dict[str, Callable[[], object]]:
-    questions = store.questions()
+    questions, best = store.questions(), _best(store, run)
     lead = questions.run(run).objectives[0].name
     return {
         "all runs": questions.runs,
@@ -81,9 +82,19 @@ def _asked(store: Store, run: str) -> dict[str, Callable[[], object]]:
         "crashed": lambda: questions.page(run, Page(outcome=Outcome.CRASHED)),
         "of one operator": lambda: questions.page(run, Page(operator="tune")),
         "far back": lambda: questions.page(run, Page(skip=50_000)),
+        "lineage": lambda: questions.lineage(run, best),
+        "children": lambda: questions.children(run, best, attempt.CHILDREN),
+        "children of the seed": lambda: questions.children(run, SEED_STEP, attempt.CHILDREN),
+        "a program": lambda: store.program(run, best),
+        "all of an attempt": lambda: list(store.entries(run, range(best, best + 1))),
         "prompts": lambda: questions.bred(run, Page(limit=work.BRED)),
         "events": lambda: store.events(run),
     }
+
+
+def _best(store: Store, run: str) -> int:
+    lead = store.questions().run(run).objectives[0].name
+    return store.questions().page(run, Page(by=lead, limit=1))[0].step
 
 
 def _timed(ask: Callable[[], object]) -> float:
@@ -95,10 +106,12 @@ def _timed(ask: Callable[[], object]) -> float:
 # ── first paint ───────────────────────────────────────────────────────────────────────────────
 def _paint(browser: Browser, folder: Path, url: str, run: str) -> None:
     (folder / "paint").mkdir()
+    with closing(wiring.open_existing(url)) as store:
+        best = _best(store, run)
     print("first contentful paint, assets in the browser's cache but for the first visit")
     with dashboard(folder / "paint", "--store", url) as here:
         for path in ("/", *_PATHS):
-            where = here + (address(path, 0, run) if path != "/" else path)
+            where = here + (address(path, 0, run, step=best if path == "/program" else None) if path != "/" else path)
             times = list(_paints(browser, where))
             print(f"  {path}: p95 {np.percentile(times[1:], 95):.0f} ms, median {np.median(times[1:]):.0f} ms")
 
