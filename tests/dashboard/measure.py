@@ -35,6 +35,17 @@ _ROUNDS = 20
 _PATHS = ("/compare", "/run", "/archive", "/work", "/programs", "/lineage", "/program", "/steer", "/events")
 _LIVE = "live"
 _SETTLING_S = 15.0
+_TERMS = "\n".join(f"    total += math.sin({0.1 * n + 0.05:.2f} * total + {0.37 * n + 0.11:.2f})" for n in range(24))
+_PROGRAM = f"""import math
+
+# EVOLVE-BLOCK-START
+def value():
+    total = 0.5
+{_TERMS}
+    return total
+# EVOLVE-BLOCK-END
+"""
+"""So much to change that there are always programs to be judged which nobody made before."""
 _BEHIND = ("nice", "-n", "19")
 """Usually the browser is on another machine: here it gets what the run leaves."""
 
@@ -129,6 +140,7 @@ def _live(browser: Browser, folder: Path, seconds: float, pairs: int) -> None:
     """Compare periods of one run in which somebody looks with periods beside them in which nobody does."""
     url = f"sqlite:///{folder}/live.db"
     problem = write_problem(folder / "problem")
+    (problem / "seed" / "program.py").write_text(_PROGRAM)
     settings = ["executor.width=1", "noise=off", "sealed=false", "budget.wall_s=3600", "params.pause_s=0.02"]
     begin = ["run", f"problem={problem}", f"store.url={url}", f"run={_LIVE}", *settings, "-q"]
     (folder / "ui").mkdir()

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
+from evaluators.kernels import Case
+from evaluators.kernels.race import WARM_UP
 from evolve import problem_library
 from evolve.domain.evaluation import Outcome
 from evolve.domain.problem import Problem
 from evolve.evaluation.process_sandbox import ProcessSandbox
 from evolve.interfaces import Job, Verdict
+from tests.problems.problem_support import load_judge
 
 NAMES = [name for name in problem_library.problem_names() if name.startswith("kernels/")]
-CORRECT = "correct"
+HOST_BYTES, DEVICE_BYTES, REFERENCE_FLOPS = 48e9, 40e9, 4e12
+"""What a timing stage may need: a workstation's memory, a GPU of 40 GB, half a minute of eight cores."""
+
+
+def first_stage(problem: Problem) -> str:
+    """Return the stage that needs no GPU: Triton's interpreter, or nvcc alone."""
+    return problem.stages[0].name
 
 
 def programs(problem: Problem) -> dict[str, Mapping[str, str]]:
     """Return the programs that must be right: seed, the baseline that times are relative to, and the others."""
-    opponent = {problem.entry: (problem.folder / "baseline.py").read_text("utf-8")}
-    return {"seed": problem.seed().files, "baseline.py": opponent, **problem.baselines()}
+    (opponent,) = problem.folder.glob("baseline.*")
+    told = {problem.entry: opponent.read_text("utf-8")}
+    return {"seed": problem.seed().files, opponent.name: told, **problem.baselines()}
 
 
 async def verdicts(problem: Problem, files: Mapping[str, Mapping[str, str]], stage: str) -> dict[str, Verdict]:
@@ -38,21 +48,38 @@ async def verdicts(problem: Problem, files: Mapping[str, Mapping[str, str]], sta
 def test_honest_programs_are_right_and_exploits_are_refused_without_a_gpu(name: str) -> None:
     problem = problem_library.load_problem(name)
     honest, hostile = programs(problem), problem.exploits()
-    found = asyncio.run(verdicts(problem, {**honest, **hostile}, CORRECT))
+    assert hostile
+    found = asyncio.run(verdicts(problem, {**honest, **hostile}, first_stage(problem)))
     for program in honest:
         assert found[program].outcome is Outcome.VALID, (program, found[program])
         assert found[program].metrics["speedup"] == 0, "nothing was timed"
     for program, files in hostile.items():
-        expected = files[problem.entry].splitlines()[0].removeprefix("# expect: ")
+        expected = files[problem.entry].splitlines()[0].lstrip("#/ ").removeprefix("expect: ")
         assert found[program].outcome is Outcome(expected), (program, found[program])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_stage_that_times_asks_for_a_gpu(name: str) -> None:
     problem = problem_library.load_problem(name)
-    assert problem.stage(CORRECT).resources.gpus == 0
+    assert problem.stages[0].resources.gpus == 0
     assert problem.stage("timing").resources.gpus == 1
     assert [objective.name for objective in problem.objectives[:2]] == ["speedup", "worst_speedup"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_calls_of_a_race_fit_into_memory(name: str) -> None:
+    """Every call has inputs and answers of its own; the judge keeps answers as numbers of eight bytes."""
+    problem = problem_library.load_problem(name)
+    cases = load_judge(name).cases("timing", problem.params)
+    calls = [(case, WARM_UP + problem.params["windows"] * case.calls) for case in cases]
+    assert _total(calls, lambda case: sum(t.bytes for t in case.tensors)) < DEVICE_BYTES
+    kept = _total(calls, lambda case: sum(t.bytes for t in case.inputs) + 8 * sum(t.elements for t in case.outputs))
+    assert kept < HOST_BYTES
+    assert _total(calls, lambda case: case.flops) < REFERENCE_FLOPS
+
+
+def _total(calls: Sequence[tuple[Case, int]], each: Callable[[Case], float]) -> float:
+    return sum(count * each(case) for case, count in calls)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,13 +13,15 @@ from evaluators.kernels import Case, DType, Kernel, Tensor
 from evaluators.kernels import evaluate as judge
 
 SMALL = ((1, 1), (3, 5), (7, 130), (2, 1025))
-LARGE = ((32768, 1024), (8192, 4096), (4096, 8191), (1024, 32768))
+LARGE = ((32768, 1024, DType.F32), (8192, 4096, DType.BF16), (4096, 8191, DType.F32), (1024, 32768, DType.BF16))
+"""In one type each: all calls have inputs and answers of their own, which have to fit into memory."""
 
 
 def cases(stage: str, params: Mapping[str, Any]) -> list[Case]:
-    """Return every shape in both types."""
-    shapes = SMALL if stage == "correct" else LARGE
-    return [_case(rows, columns, dtype) for rows, columns in shapes for dtype in (DType.F32, DType.BF16)]
+    """Return small shapes in both types, large ones in one of them."""
+    if stage == "correct":
+        return [_case(rows, columns, dtype) for rows, columns in SMALL for dtype in (DType.F32, DType.BF16)]
+    return [_case(*shape) for shape in LARGE]
 
 
 def _case(rows: int, columns: int, dtype: DType) -> Case:
