@@ -106,13 +106,19 @@ def refuse(fault: str) -> None:
         raise CandidateRefused(f"{fault[0].upper()}{fault[1:]}.")
 
 
-def staged(candidate: Candidate, kernel: Kernel, files: Mapping[str, str] | None = None) -> Candidate:
+@dataclass(frozen=True)
+class Staged:
+    """A program that can be opened on a bench. ``compiler``: what its compiler said that its kernels take."""
+
+    program: Candidate
+    compiler: str = ""
+
+
+def staged(candidate: Candidate, kernel: Kernel, files: Mapping[str, str] | None = None) -> Staged:
     """Return a program to be opened on a bench: the candidate's, or other ``files``, behind the judge's shim."""
     text = Path(__file__).with_name("shim.py").read_text("utf-8")
     program = candidate.other({**(candidate.files if files is None else files), SHIM_NAME: text}, SHIM_NAME)
-    if kernel.language is Language.CUDA:
-        compilation.build(program, kernel)
-    return program
+    return Staged(program, compilation.build(program, kernel) if kernel.language is Language.CUDA else "")
 
 
 def _described(slot: Slot) -> dict[str, Any]:

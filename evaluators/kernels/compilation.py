@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evaluators.candidate import Candidate
+from evaluators.kernels import resources
 from evaluators.kernels.device import DeviceUnavailable
 from evaluators.kernels.kernel import LIBRARY_NAME, Kernel
 
@@ -15,8 +16,11 @@ _TARGETS = (
 _FIND = 'for d in "" /usr/local/cuda/bin/; do command -v ${d}nvcc && exit; done; exit 1'
 
 
-def build(candidate: Candidate, kernel: Kernel) -> None:
-    """Compile the entry. Raises CandidateCrashed with the compiler's words, DeviceUnavailable without one."""
+def build(candidate: Candidate, kernel: Kernel) -> str:
+    """Compile the entry; return what the compiler says that its kernels take.
+
+    Raises CandidateCrashed with the compiler's words, DeviceUnavailable without one.
+    """
     found = candidate.run(["/bin/sh", "-c", _FIND])
     if found.returncode:
         raise DeviceUnavailable(
@@ -25,5 +29,6 @@ def build(candidate: Candidate, kernel: Kernel) -> None:
             "was not judged"
         )
     nvcc = found.stdout.decode().strip()
-    options = ["-O3", "-std=c++17", "-shared", "-Xcompiler=-fPIC", *_TARGETS]
-    candidate.build([nvcc, *options, "-o", LIBRARY_NAME, kernel.entry])
+    options = ["-O3", "-std=c++17", "-shared", "-Xcompiler=-fPIC", "--resource-usage", *_TARGETS]
+    done = candidate.build([nvcc, *options, "-o", LIBRARY_NAME, kernel.entry])
+    return resources.in_words(done.stdout + done.stderr)

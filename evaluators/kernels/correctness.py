@@ -20,7 +20,7 @@ def check(candidate: Candidate, kernel: Kernel, cases: Sequence[Case], device: D
     bench = Bench.build(kernel, device, lay_out([(case, CALLS) for case in cases]), rng)
     slots = bench.layout.slots
     try:
-        with bench.opened(staged(candidate, kernel)) as run:
+        with bench.opened(staged(candidate, kernel).program) as run:
             for slot in slots:
                 run.ask([slot])
                 run.check([slot])

@@ -30,8 +30,8 @@ def evaluate(candidate: Candidate, stage: str, params: dict[str, Any], kernel: K
     Raises CandidateErrors as they come, DeviceUnavailable where a GPU is needed and there is none.
     """
     if stage == "compile":
-        compilation.build(candidate, kernel)
-        return _untimed("It compiles. Nothing was run.")
+        told = compilation.build(candidate, kernel)
+        return _untimed(f"It compiles. Nothing was run.\n{told}".rstrip())
     device = HostDevice() if stage == "correct" else _device(str(params.get("device", CUDA)))
     try:
         return _on_device(candidate, stage, params, kernel, device)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -79,11 +79,19 @@ class CaseTimes:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole race. ``round_trip_s``: what a request takes whose calls do nothing; taken off."""
+    """A whole race.
+
+    Args:
+        cases: the times.
+        round_trip_s: what a request takes whose calls do nothing; taken off.
+        confidence: of intervals.
+        compiler: what the program's compiler said that its kernels take; empty for what is compiled as it runs.
+    """
 
     cases: tuple[CaseTimes, ...]
     round_trip_s: float
     confidence: float
+    compiler: str = ""
 
     def speedup(self) -> tuple[float, float, float]:
         """Return the geometric mean over cases, and the ends of its interval."""
@@ -102,13 +110,14 @@ def race(
     layout = lay_out([(case, WARM_UP + plan.windows * case.calls) for case in cases])
     bench = Bench.build(kernel, device, layout, rng)
     files = {kernel.entry: kernel.baseline.read_text("utf-8")}
-    nothing = _EMPTY_CUDA if kernel.language is Language.CUDA else _EMPTY
-    empty = {kernel.entry: nothing.format(function=kernel.function)}
-    lanes = _Lanes(
-        bench, staged(candidate, kernel), staged(candidate, kernel, files), staged(candidate, kernel, empty), plan, rng
-    )
+    template = _EMPTY_CUDA if kernel.language is Language.CUDA else _EMPTY
+    empty = {kernel.entry: template.format(function=kernel.function)}
+    own = staged(candidate, kernel)
+    baseline, nothing = (staged(candidate, kernel, text).program for text in (files, empty))
+    lanes = _Lanes(bench, own.program, baseline, nothing, plan, rng)
     try:
-        return _result([lanes.round(first) for first in turns(plan.blocks, rng)], cases, plan)
+        result = _result([lanes.round(first) for first in turns(plan.blocks, rng)], cases, plan)
+        return replace(result, compiler=own.compiler)
     finally:
         bench.memory.close()
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Final
 
 from evaluators.kernels.device import Device
 from evaluators.kernels.race import CaseTimes, Result
 from evaluators.kernels.roofline import MARGIN, Peaks
 from evaluators.score import Score, invalid
+
+_ARCHITECTURES: Final = {
+    7: "Its matrix units take float16 alone; copies from memory to shared memory go through registers.",
+    8: "Its matrix units take float16, bfloat16 and tf32; cp.async copies into shared memory while threads compute.",
+    9: "Groups of four warps share matrix instructions (wgmma) that read shared memory; TMA copies whole tiles; blocks "
+    "of a cluster see each other's shared memory.",
+    10: "One thread starts a matrix instruction (tcgen05) whose sums lie in tensor memory; TMA copies whole tiles; "
+    "there are 8-bit and 4-bit types with scales.",
+    12: "Its matrix units take 16-, 8- and 4-bit types by instructions of single warps; cp.async and TMA copy tiles.",
+}
+"""What is new in each generation that a kernel's author may use: NVIDIA's CUDA C++ Programming Guide and PTX ISA."""
 
 
 def scored(result: Result, device: Device, before: Mapping[str, float | str]) -> Score:
@@ -33,6 +45,7 @@ def scored(result: Result, device: Device, before: Mapping[str, float | str]) ->
         metrics["of_roofline"] = math.exp(sum(logs) / len(logs))
     lines = [f"{speedup:.3f} times as fast as the baseline (interval {low:.3f} to {high:.3f}) on {device.label}."]
     lines += [_line(case, peaks) for case in result.cases]
+    lines += [result.compiler] if result.compiler else []
     lines += [_described(device.figures())] if peaks else []
     return Score(
         metrics,
@@ -78,8 +91,9 @@ def _described(figures: Mapping[str, float | str]) -> str:
         f"{number['threads_per_multiprocessor']:.0f} threads; L2 {peaks.cache_bytes / 2**20:.0f} MiB;",
         f"peaks {peaks.bytes_per_s / 1e12:.2f} TB/s, {peaks.flops_per_s / 1e12:.0f} TFLOP/s float32,",
         f"{peaks.matrix_flops_per_s / 1e12:.0f} TFLOP/s on matrix units at 16 bits.",
+        _ARCHITECTURES.get(int(number["capability_major"]), ""),
     ]
-    return " ".join(words)
+    return " ".join(words).rstrip()
 
 
 def _table(
