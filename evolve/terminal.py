@@ -15,6 +15,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from evolve.account.carried_over import shortfall
 from evolve.controller.announcement import Contender
 from evolve.controller.budget import Budget, InFlight, Spent
 from evolve.controller.estimate import Estimate
@@ -209,7 +210,20 @@ def confidence_lines(problem: Problem, result: Result) -> list[str]:
         if gaps:
             shown = ", ".join(f"{name} {gap:+.4g}" for name, gap in gaps.items())
             lines.append(f"{objective.name}, sealed less search: {shown}")
-    return lines
+    return [*lines, *filter(None, [_shortfall(problem, {one.name: one for one in result.sealed})])]
+
+
+def _shortfall(problem: Problem, sealed: Mapping[str, Contender]) -> str:
+    """Say that the champion is worse than the seed on sealed instances, by more than chance may make it."""
+    if not {"best", "seed"} <= sealed.keys():
+        return ""
+    best, seed = sealed["best"], sealed["seed"]
+    doubt = {
+        o.name: sum(spread.half_width for spread in (best.spread(o.name), seed.spread(o.name)) if spread is not None)
+        for o in problem.objectives
+        if len(best.repeats) > 1 and len(seed.repeats) > 1
+    }
+    return shortfall(problem.objectives, best.evaluation.metrics, seed.evaluation.metrics, doubt)
 
 
 def _noise_line(problem: Problem, progress: Progress) -> str:

@@ -79,10 +79,7 @@ def assert_same_answers(store: Store, run: str) -> None:
     for points in (5, 1000):
         assert asked.sample(run, points) == plain.sample(run, points)
     last = max(attempt.selected.step for attempt in store.history(run))
-    assert asked.lineage(run, last) == plain.lineage(run, last)
-    for step in (0, last - 1):
-        for limit in (2, 1000):
-            assert asked.children(run, step, limit) == plain.children(run, step, limit)
+    _assert_same_family(asked, plain, run, last)
     _assert_same_choices(asked, plain, run)
     for limit in (3, 1000):
         assert asked.cells(run, limit) == plain.cells(run, limit)
@@ -94,6 +91,13 @@ def assert_same_answers(store: Store, run: str) -> None:
     )
     assert [info.evaluated for info in asked.runs() if info.id == run] == [plain.run(run).evaluated]
     assert asked.run(run).evaluation_s == pytest.approx(plain.run(run).evaluation_s)
+
+
+def _assert_same_family(asked: Questions, plain: Questions, run: str, last: int) -> None:
+    assert asked.lineage(run, last) == plain.lineage(run, last)
+    for step in (0, last - 1):
+        for limit in (2, 1000):
+            assert asked.children(run, step, limit) == plain.children(run, step, limit)
 
 
 def _assert_same_choices(asked: Questions, plain: Questions, run: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from evolve.account.carried_over import shortfall_on_record
 from evolve.account.course import Course
 from evolve.domain.problem import Problem
 from evolve.interfaces import RunInfo
@@ -12,7 +14,7 @@ _IN_A_HURRY = 200
 """Attempts below which a search has hardly begun."""
 
 
-def caveats(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str, object] | None) -> list[str]:
+def caveats(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str, Any] | None) -> list[str]:
     """Return what was not checked, in sentences."""
     return [
         *_of_scores(info, problem, course, sealed),
@@ -22,12 +24,14 @@ def caveats(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str
     ]
 
 
-def _of_scores(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str, object] | None) -> list[str]:
+def _of_scores(info: RunInfo, problem: Problem, course: Course, sealed: Mapping[str, Any] | None) -> list[str]:
     found = [problem.isolation.caveat] if problem.isolation.caveat else []
     if problem.sealed is None:
         found.append("The problem has no sealed instances: the champion's score is on those that chose it.")
     elif sealed is None:
         found.append("The champion has not been judged on the sealed instances: the run was not finished.")
+    else:
+        found += filter(None, [shortfall_on_record(problem.objectives, sealed)])
     if info.config.get("noise", {}) and not course.repeats:
         found.append("No program was judged twice: whether scores repeat is not known.")
     if problem.known_best and problem.known_gain() is None:

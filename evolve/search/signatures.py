@@ -23,10 +23,13 @@ Signature = tuple[float, ...]
 
 
 def signature(scored: Scored) -> Signature:
-    """Return the scores per instance in the order of their names; the gains where there are no instances."""
-    if not scored.per_instance:
-        return scored.gains
-    return tuple([scored.per_instance[name] for name in sorted(scored.per_instance)])
+    """Return how constraints are broken, the gains, and the scores per instance in the order of their names.
+
+    FunSearch has the last alone. Programs that differ in the others are not alike: a short one that breaks a
+    constraint would stand in for one that keeps it.
+    """
+    instances = [scored.per_instance[name] for name in sorted(scored.per_instance)]
+    return (scored.violation, *scored.gains, *instances)
 
 
 def length(scored: Scored) -> float:

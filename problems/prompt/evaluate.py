@@ -21,6 +21,7 @@ ENTRY = "prompt.md"
 LABELS = ("billing", "delivery", "account", "fault")
 LONGEST = 300  # characters
 SHOWN = 6  # misread messages in the feedback
+KEPT_BACK = 4  # each so-manieth sentence of a label is for the sealed stage alone
 
 OPENINGS = ("hello,", "good morning,", "sorry to bother you again,", "please help:", "hi team,", "urgent!")
 CLOSINGS = ("thanks.", "please answer soon.", "i have waited for a week.", "what can i do?", "regards.", "")
@@ -80,7 +81,7 @@ class Message:
 
 
 def messages(stage: str, params: Mapping[str, Any]) -> list[Message]:
-    """Return a stage's messages. Half of the sentences occur in the sealed stage only."""
+    """Return a stage's messages. A quarter of the sentences occur in the sealed stage only."""
     count = whole_number(params, "sealed_messages" if stage == "sealed" else "messages", 1, 100_000)
     seed = whole_number(params, "sealed_seed" if stage == "sealed" else "seed", 0, 2**62)
     entropy = [seed, STAGES.index(stage)]
@@ -90,7 +91,7 @@ def messages(stage: str, params: Mapping[str, Any]) -> list[Message]:
 
 def _message(stage: str, drawn: Sequence[int]) -> Message:
     label = LABELS[drawn[0] % len(LABELS)]
-    known = MESSAGES[label] if stage == "sealed" else MESSAGES[label][::2]
+    known = [text for place, text in enumerate(MESSAGES[label]) if stage == "sealed" or place % KEPT_BACK]
     sentence = known[drawn[1] % len(known)].format(thing=THINGS[drawn[2] % len(THINGS)])
     parts = (OPENINGS[drawn[3] % len(OPENINGS)], sentence + ".", CLOSINGS[drawn[4] % len(CLOSINGS)])
     return Message(" ".join(filter(None, parts)), label)

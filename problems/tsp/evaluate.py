@@ -29,11 +29,14 @@ def instances(stage: str, params: Mapping[str, Any]) -> list[Integers]:
     family = params["family"]
     if family not in DRAW:
         raise ValueError(f"params.family: expected one of {sorted(DRAW)}, found {family!r}.")
-    prefix = "" if stage == "sealed" else "train_"
+    sealed = stage == "sealed"
+    prefix = "" if sealed else "train_"
     cities = whole_number(params, prefix + "cities", 5, 5_000)
-    count = whole_number(params, prefix + "instances", 1, 100)
-    seed = whole_number(params, "sealed_seed" if stage == "sealed" else "seed", 0, 2**62)
-    return [DRAW[family](cities, [seed, STAGES.index(stage), index]) for index in range(count)]
+    count = whole_number(params, prefix + "instances", 1, 100 if sealed else 6)
+    seed = whole_number(params, "sealed_seed" if sealed else "seed", 0, 2**62)
+    # Instances of a search double in size: a program that fits itself to one size does worse at the others.
+    sizes = [cities if sealed else cities << index for index in range(count)]
+    return [DRAW[family](size, [seed, STAGES.index(stage), index]) for index, size in enumerate(sizes)]
 
 
 def uniforms(count: int, entropy: Sequence[int]) -> NDArray[np.float64]:
@@ -176,7 +179,8 @@ def _score(drawn: Sequence[Integers], tours: Sequence[Integers]) -> Score:
     return Score(
         metrics=metrics,
         feedback=(
-            f"{len(drawn)} instances of {len(drawn[0])} cities: length / sqrt(n A) is {metrics['tour_constant']:.4f}. "
+            f"Instances of {', '.join(str(len(points)) for points in drawn)} cities: "
+            f"length / sqrt(n A) is {metrics['tour_constant']:.4f}. "
             f"{metrics['nearest_share']:.1%} of the cities are joined to their nearest one. Worst: instance {worst} "
             f"with {constants[worst]:.4f}; its longest step is {max(edges[worst]) / mean_edge:.1f} times the mean step."
         ),

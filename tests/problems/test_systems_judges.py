@@ -74,10 +74,12 @@ def test_score_of_a_tour_is_its_length_over_the_root() -> None:
     candidate = written("import numpy as np\ndef tour(points):\n    return np.arange(len(points))[::-1]\n")
     score = tsp.evaluate(candidate, "full", params)
     drawn = [points.tolist() for points in tsp.instances("full", params)]
-    lengths = [rounded_length(points, range(30)) for points in drawn]
+    lengths = [rounded_length(points, range(len(points))) for points in drawn]
+    assert [len(points) for points in drawn] == [30, 60]
     assert score.metrics["length"] == sum(lengths)
-    assert score.metrics["tour_constant"] == pytest.approx(sum(lengths) / 2 / (1e6 * 30**0.5), rel=1e-12)
-    near = sum(map(joined_to_nearest, drawn)) / 60
+    constants = [length / (1e6 * len(points) ** 0.5) for length, points in zip(lengths, drawn, strict=True)]
+    assert score.metrics["tour_constant"] == pytest.approx(sum(constants) / 2, rel=1e-12)
+    near = sum(joined_to_nearest(points) / len(points) for points in drawn) / 2
     assert score.metrics["nearest_share"] == pytest.approx(near, rel=1e-12)
 
 
@@ -98,11 +100,11 @@ def joined_to_nearest(points: list[list[int]]) -> int:
 def test_cities_lie_in_the_square_and_differ_by_stage(family: str) -> None:
     params = dict(problem_of("tsp", family=family).params)
     drawn = {stage: tsp.instances(stage, params) for stage in tsp.STAGES}
-    assert [points.shape for points in drawn["full"]] == [(200, 2)] * 4
+    assert [points.shape for points in drawn["full"]] == [(75, 2), (150, 2), (300, 2), (600, 2)]
     assert [points.shape for points in drawn["sealed"]] == [(1000, 2)] * 2
     assert all(points.min() >= 0 and points.max() < 10**6 for part in drawn.values() for points in part)
-    assert not np.array_equal(drawn["full"][0], drawn["full"][1])
-    assert not np.array_equal(drawn["full"][0], drawn["sealed"][0][:200])
+    assert not np.array_equal(drawn["full"][0], drawn["full"][1][:75])
+    assert not np.array_equal(drawn["full"][0], drawn["sealed"][0][:75])
 
 
 @pytest.mark.parametrize(("name", "value"), [("family", "metric"), ("train_cities", 4), ("seed", -1), ("seed", 1.5)])
@@ -451,10 +453,10 @@ def test_prompts_that_are_none_are_named(change: tuple[str, str], words: str) ->
     assert words in prompt.sections(honest.replace(*change))
 
 
-def test_half_of_the_sentences_are_kept_for_the_end() -> None:
+def test_a_quarter_of_the_sentences_is_kept_for_the_end() -> None:
     params = problem_of("prompt").params
     seen, sealed = ({sentence(m.text) for m in prompt.messages(stage, params)} for stage in ("full", "sealed"))
-    assert seen and len(seen & sealed) < 0.7 * len(sealed)
+    assert (len(seen - sealed), len(sealed), len(seen)) == (0, 32, 24)
     assert {m.label for m in prompt.messages("full", params)} == set(prompt.LABELS)
 
 

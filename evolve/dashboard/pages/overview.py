@@ -90,6 +90,8 @@ class _Overview:
                 empty = "Judged when the run ends, if the problem has sealed instances."
                 columns = overview.sealed_columns(info)
                 self._sealed = Grid("Sealed scores", columns, overview.sealed_rows(info, told.events), empty=empty)
+                self._shortfall = note("").classes("bad")
+        self._warn(info, told.events)
         await self._head.refresh(info)
         repeat(self._refresh)
 
@@ -103,6 +105,12 @@ class _Overview:
         self._endings.show(shares.outcomes(overview.endings(told.tallies)))
         self._causes.show(overview.cause_rows(told.tallies))
         self._sealed.show(overview.sealed_rows(info, told.events))
+        self._warn(info, told.events)
+
+    def _warn(self, info: RunInfo, events: Sequence[tuple[float, Event]]) -> None:
+        words = overview.shortfall(info, events)
+        self._shortfall.set_text(words)
+        self._shortfall.set_visibility(bool(words))
 
     def _curve(self, course: Course, events: Sequence[tuple[float, Event]]) -> Figure:
         levels = overview.levels(course, self._problem, events)

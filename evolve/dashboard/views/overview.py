@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from evolve.account.carried_over import shortfall_on_record
 from evolve.dashboard.asked import address
 from evolve.dashboard.charts.curves import SEED_COLOUR, Level, Stairs
 from evolve.dashboard.figures import count, dollars, duration, number, share
@@ -147,6 +148,11 @@ def sealed_scores(events: Sequence[tuple[float, Event]]) -> Mapping[str, Mapping
     """Return who -> metrics of the last judging on sealed instances; empty before there was one."""
     found = [event.data["scores"] for _, event in events if event.kind == "sealed"]
     return found[-1] if found and isinstance(found[-1], Mapping) else {}
+
+
+def shortfall(info: RunInfo, events: Sequence[tuple[float, Event]]) -> str:
+    """Say that the champion is worse than the seed on sealed instances; an empty string where it is not."""
+    return shortfall_on_record(info.objectives, {"scores": sealed_scores(events)})
 
 
 def sealed_rows(info: RunInfo, events: Sequence[tuple[float, Event]]) -> list[Row]:
