@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.cli_support import ROOT, Command, lines
+from tests.live_run import write_problem
 
 SMALL = ("budget.evaluations=12", "budget.wall_s=60")
 
@@ -275,3 +276,16 @@ def test_without_a_sealed_stage_a_noisy_champion_is_judged_again(evolve: Command
     done = evolve("run", "problem=./mine", "run=noisy", "budget.evaluations=30", "-q")
     assert done.returncode == 0, done.stderr
     assert "best: relative_rmse (judged again)" in done.stdout and "(95 %, 5 evaluations)" in done.stdout
+
+
+def test_a_find_that_does_not_carry_over_is_said_at_the_end_and_in_the_report(evolve: Command, tmp_path: Path) -> None:
+    problem = write_problem(tmp_path / "turned")
+    judge = problem / "evaluate.py"
+    judge.write_text(judge.read_text().replace("candidate.call", "(1 - 2 * (stage == 'sealed')) * candidate.call"))
+    (problem / "problem.yaml").write_text((problem / "problem.yaml").read_text() + "sealed: {timeout_s: 5}\n")
+    settings = ("params.pause_s=0", "sandbox=process", "budget.evaluations=25", "executor.width=1", "seed=1", "run=one")
+    ended = evolve("run", "problem=./turned", *settings)
+    assert ended.returncode == 0, ended.stderr
+    assert "did not carry over" in " ".join(ended.stdout.split())
+    assert evolve("report", "one").returncode == 0
+    assert "did not carry over" in (tmp_path / "one.html").read_text()

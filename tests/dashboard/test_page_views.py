@@ -127,6 +127,11 @@ def test_levels_tell_seed_and_sealed_score() -> None:
     found = [(level.label, level.value) for level in overview.levels(COURSE, None, sealed)]
     assert found == [("seed", 1.0), ("best, on sealed instances", 1.25)]
     assert [row.cells["score"].text for row in overview.sealed_rows(COURSE.info, sealed)] == ["1.25", "0.5"]
+    assert overview.shortfall(COURSE.info, sealed) == overview.shortfall(COURSE.info, []) == ""
+    worse = [
+        (1.0, Event("sealed", {"scores": {"best": {"score": 0.25, "size": 1}, "seed": {"score": 0.5, "size": 1}}}))
+    ]
+    assert "did not carry over" in overview.shortfall(COURSE.info, worse)
 
 
 def test_figures_say_what_changed() -> None:
