@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlencode
 
 from evolve.errors import NotFound
+
+_LAST: Final = 2**31 - 1
+"""The largest number that every store holds."""
+_DIGITS, _SHOWN = 12, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,21 @@ class Asked:
         """Read a query. Raises NotFound for a store that is no number."""
         return cls(_number(values.get("store", "0"), "store"), values.get("run", ""), dict(values))
 
-    def number(self, name: str, default: int) -> int:
-        """Return a number of the query. Raises NotFound if it is none."""
-        return _number(self.values[name], name) if name in self.values else default
+    def attempt(self, name: str, default: int) -> int:
+        """Return the number of an attempt in the query. Raises NotFound if it is none."""
+        return attempt_number(self.values[name]) if name in self.values else default
 
     def text(self, name: str, default: str = "") -> str:
         """Return a word of the query."""
         return self.values.get(name, default)
+
+
+def attempt_number(text: str) -> int:
+    """Return the number of an attempt that somebody typed. Raises NotFound if it is none that a run can have."""
+    told = text.strip()
+    if not told.isdecimal() or len(told) > _DIGITS or int(told) > _LAST:
+        raise NotFound(f"Expected the number of an attempt, found {text[:_SHOWN]!r}.")
+    return int(told)
 
 
 def address(path: str, store: int | None = None, run: str = "", **values: object) -> str:

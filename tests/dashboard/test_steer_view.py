@@ -7,12 +7,13 @@ import pytest
 from evolve.account.orders import Ordered
 from evolve.account.steering import hints, pins
 from evolve.controller.steering import Taken
+from evolve.dashboard.asked import attempt_number
 from evolve.dashboard.views import steer
 from evolve.dashboard.views.steer import Force
 from evolve.domain.objective import Direction, Objective
 from evolve.domain.rules import Rules
 from evolve.domain.steering import Hint, Inject, Order, Pause, Pin, RemoveHint, Unpin, Veto, Weigh
-from evolve.errors import ConfigurationError
+from evolve.errors import ConfigurationError, NotFound
 
 AIMS = (Objective("score", Direction.MAXIMIZE), Objective("size", Direction.MINIMIZE))
 
@@ -80,10 +81,15 @@ def test_a_refused_order_says_why_and_one_that_waits_says_when() -> None:
 
 
 def test_what_people_type_is_read_or_refused() -> None:
-    assert (steer.step_of(" 7 "), steer.lasting(" "), steer.lasting("5")) == (7, None, 5)
+    assert (attempt_number(" 7 "), steer.lasting(" "), steer.lasting("5")) == (7, None, 5)
     assert steer.weights_of({"score": "0.5", "size": " "}) == {"score": 0.5}
-    for read, text in ((steer.step_of, "-1"), (steer.lasting, "x")):
-        with pytest.raises(ConfigurationError, match=repr(text)):
+    for read, text in (
+        (attempt_number, "-1"),
+        (attempt_number, "9" * 11),
+        (attempt_number, "2147483648"),
+        (steer.lasting, "x"),
+    ):
+        with pytest.raises(NotFound, match=repr(text)):
             read(text)
     with pytest.raises(ConfigurationError, match="Weight of size"):
         steer.weights_of({"size": "much"})

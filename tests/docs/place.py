@@ -70,6 +70,7 @@ def prepare(folder: Path) -> Place:
     assert made.returncode == 0, made.stderr
     made = place.run("evolve bundle RUN -o run.evolve; touch worker.token hub.pem runs/worker.token")
     assert made.returncode == 0, made.stderr
+    (folder / "PY").symlink_to(sys.executable)  # stands for the Python of another environment
     shutil.copy(ROOT / "problems" / "_template" / "seed" / "pressure.py", folder / "my_program.py")
     best = place.run("evolve best RUN --json")
     return Place(folder, json.loads(best.stdout)["step"])

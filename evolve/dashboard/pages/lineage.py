@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nicegui import html
 
-from evolve.dashboard.asked import Asked
+from evolve.dashboard.asked import Asked, attempt_number
 from evolve.dashboard.charts.lineages import tree
 from evolve.dashboard.elements import Chart, Grid, Said, field, note, panel
 from evolve.dashboard.live import Board, Desk, repeat
@@ -34,15 +34,9 @@ class _Line:
 
 async def draw(board: Board, asked: Asked) -> None:
     """Draw the page."""
-    steps = [asked_step.strip() for asked_step in asked.text("steps").split(",") if asked_step.strip()]
-    await _Lineage(board, board.desk(asked.store), asked.run, _numbers(steps)).draw()
-
-
-def _numbers(texts: Sequence[str]) -> tuple[int, ...]:
-    for text in texts:
-        if not text.isdecimal():
-            raise NotFound(f"steps: expected numbers of attempts, found {text!r}.")
-    return tuple(dict.fromkeys(map(int, texts)))
+    texts = [text for text in asked.text("steps").split(",") if text.strip()]
+    chosen = tuple(dict.fromkeys(map(attempt_number, texts)))
+    await _Lineage(board, board.desk(asked.store), asked.run, chosen).draw()
 
 
 class _Lineage:
@@ -103,7 +97,7 @@ class _Lineage:
     async def _add(self, text: str) -> None:
         shown = self._chosen or await self._best()
         try:
-            (step,) = _numbers([text.strip()])
+            step = attempt_number(text)
             if len(shown) >= lineage.MOST_LINES:
                 raise NotFound(f"{lineage.MOST_LINES} lines at once are the most: leave one out first.")
             await self._line(step)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from nicegui import html, ui
 
 from evolve.controller.retention import Pruned
-from evolve.dashboard.asked import Asked
+from evolve.dashboard.asked import Asked, attempt_number
 from evolve.dashboard.elements import Grid, Listing, Said, Tiles, button, choice, field, note, panel, panels, switch
 from evolve.dashboard.layout import link, title_line
 from evolve.dashboard.live import Board, Desk
@@ -50,7 +50,7 @@ class _Told:
 
 async def draw(board: Board, asked: Asked) -> None:
     """Draw the page."""
-    await _Attempt(board, board.desk(asked.store), asked.run, asked.number("step", SEED_STEP)).draw()
+    await _Attempt(board, board.desk(asked.store), asked.run, asked.attempt("step", SEED_STEP)).draw()
 
 
 class _Attempt:
@@ -188,10 +188,11 @@ class _Files:
         await self._refresh()
 
     async def _compare(self, step: str) -> None:
-        if not step.strip().isdecimal():
-            self._said.bad(f"Number of another attempt: expected a number, found {step!r}.")
+        try:
+            self._others = {**self._others, _Beside.OTHER: attempt_number(step)}
+        except NotFound as error:
+            self._said.bad(str(error))
             return
-        self._others = {**self._others, _Beside.OTHER: int(step)}
         self._beside = _Beside.OTHER
         await self._refresh()
 

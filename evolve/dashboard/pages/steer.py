@@ -13,7 +13,7 @@ from nicegui.element import Element
 from evolve import wiring
 from evolve.account.orders import Ordered, orders_of
 from evolve.account.steering import coming_rules, give, hints, pins
-from evolve.dashboard.asked import Asked
+from evolve.dashboard.asked import Asked, attempt_number
 from evolve.dashboard.elements import Grid, Said, area, button, choice, field, panel, panels, tick
 from evolve.dashboard.live import Board, Desk, repeat
 from evolve.dashboard.pages.head import Head, run_of
@@ -69,7 +69,7 @@ class _Steer:
         tainted = {"descendants": False}
 
         def step() -> int:
-            return steer.step_of(told["step"])
+            return attempt_number(told["step"])
 
         with panel(
             "Pin or veto", "Half of the proposals start from pinned programs. A vetoed one is never used again."
@@ -85,7 +85,7 @@ class _Steer:
         told = {"text": "", "lasts": "", "number": ""}
 
         def back() -> Order:
-            return RemoveHint(steer.step_of(told["number"]) if told["number"].strip() else None)
+            return RemoveHint(attempt_number(told["number"]) if told["number"].strip() else None)
 
         with panel("Hint", "Shown in every prompt from now on, for runs that ask a model."):
             area("Text of the hint", lambda text: told.update(text=text), rows=4)
@@ -172,7 +172,7 @@ class _Injecting:
 
     async def _load(self) -> None:
         try:
-            step = steer.step_of(self._from) if self._from.strip() else None
+            step = attempt_number(self._from) if self._from.strip() else None
             self._files, editable = await self._desk.ask(lambda store: _files(store, self._run, step))
         except EvolveError as error:
             self._said.bad(str(error))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from evolve.account.orders import REFUSED, WAITING, Ordered
+from evolve.dashboard.asked import attempt_number
 from evolve.dashboard.figures import ago, number
 from evolve.dashboard.tables import Align, Cell, Column, Row, Tone
 from evolve.dashboard.views.archive import Lead
@@ -126,20 +127,11 @@ def _short(text: str) -> str:
 
 
 # ── what people type ──────────────────────────────────────────────────────────────────────────
-def step_of(text: str) -> int:
-    """Return the number of an attempt. Raises ConfigurationError."""
-    if not text.strip().isdecimal():
-        raise ConfigurationError(f"Expected the number of an attempt, found {text!r}.")
-    return int(text)
-
-
 def lasting(text: str) -> int | None:
-    """Return for how many attempts a hint is shown; None, as long as the run lasts, for nothing."""
+    """Return for how many attempts a hint is shown; None, as long as the run lasts, for nothing. Raises NotFound."""
     if not text.strip():
         return None
-    if not text.strip().isdecimal():
-        raise ConfigurationError(f"For how many attempts: expected a number, found {text!r}.")
-    return int(text)
+    return attempt_number(text)
 
 
 def weights_of(texts: Mapping[str, str]) -> dict[str, float]:
