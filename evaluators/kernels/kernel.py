@@ -108,8 +108,8 @@ class Tolerance:
     """How far an output may be from the float64 reference.
 
     An element may be off by one rounding of its own type, and by what ``operations`` roundings of the
-    accumulation add up to, times ``safety``, measured against the typical size of the output (root mean square). The
-    second part is what tells float32 from the shorter types that matrix units would rather use.
+    accumulation add up to, times ``safety``, measured against its own size plus the typical size of the output (root
+    mean square). The second part is what tells float32 from the shorter types that matrix units would rather use.
     """
 
     safety: float = 8.0
@@ -119,8 +119,8 @@ class Tolerance:
         if not output.dtype.is_float or not reference.size:
             return Bound(0.0, 0.0)
         scale = math.sqrt(float(np.mean(np.square(reference[np.isfinite(reference)]))))
-        grown = self.safety * case.accumulate.epsilon / 2 * math.sqrt(max(1, case.operations)) * scale
-        return Bound(output.dtype.epsilon, grown)
+        grown = self.safety * case.accumulate.epsilon / 2 * math.sqrt(max(1, case.operations))
+        return Bound(output.dtype.epsilon + grown, grown * scale)
 
 
 @dataclass(frozen=True)
