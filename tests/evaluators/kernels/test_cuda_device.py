@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from evaluators.kernels.cuda_device import CudaDevice
 from evaluators.kernels.device import DeviceUnavailable
 from evaluators.kernels.race import Plan, race
 from evaluators.kernels.report import scored
+from evaluators.timing import TooShort
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler: Debian's package is gcc")
 shim: Any = untyped_shim  # shipped as text, and without types
@@ -123,7 +124,11 @@ def kernel(tmp_path: Path) -> Kernel:
 
 
 def raced(kernel: Kernel, device: CudaDevice, text: str, folder: Path) -> Any:
+    """Race a program; where the machine is so busy that an empty request takes longer than the baseline, again."""
     program = Program({"kernel.cu": text}, folder)
+    for _ in range(4):
+        with suppress(TooShort):
+            return race(program, kernel, kernel.cases("timing", {}), device, Plan(), np.random.default_rng(0))
     return race(program, kernel, kernel.cases("timing", {}), device, Plan(), np.random.default_rng(0))
 
 
