@@ -237,13 +237,17 @@ def choice(label: str, options: Mapping[str, str], tell: Callable[[str], Any], *
     return found
 
 
-def switch(label: str, options: Mapping[str, str], tell: Callable[[str], Any], *, value: str) -> None:
-    """A few ways to see the same, value -> what people read, one of which is on."""
+def switch(label: str, options: Mapping[str, str], tell: Callable[[str], Any], *, value: str) -> Callable[[str], None]:
+    """A few ways to see the same, value -> what people read, one of which is on. Return what turns another one on
+    without telling."""
     buttons: dict[str, Element] = {}
 
-    async def chosen(name: str) -> None:
+    def press(name: str) -> None:
         for other, each in buttons.items():
             each.props["aria-pressed"] = "true" if other == name else "false"
+
+    async def chosen(name: str) -> None:
+        press(name)
         found = tell(name)
         if isawaitable(found):
             await found
@@ -251,10 +255,11 @@ def switch(label: str, options: Mapping[str, str], tell: Callable[[str], Any], *
     with html.div().classes("switch").props('role="group"') as group:
         for name, shown in options.items():
             each = html.button(shown).props('type="button"')
-            each.props["aria-pressed"] = "true" if name == value else "false"
             each.on("click", partial(lambda name, _: chosen(name), name), args=[])
             buttons[name] = each
     group.props["aria-label"] = label
+    press(value)
+    return press
 
 
 def _enable(element: Element, enabled: bool) -> None:

@@ -31,6 +31,10 @@ def test_a_program_is_compared_with_any_other(scene: Scene, tab: Tab) -> None:
     tab.until(f"{_LINES}.includes('x = 0')", "the seed's line is shown")
     tab.fill("Number of another attempt", "7")
     tab.until(f"{_LINES}.includes('x = 7')", "the other's line is shown")
+    pressed = (
+        "[...document.querySelectorAll('.switch button')].filter(e => e.ariaPressed === 'true').map(e => e.innerText)"
+    )
+    assert tab.evaluate(pressed) == ["beside another"]
     tab.fill("Number of another attempt", "seven")
     tab.until_text("found 'seven'")
     tab.fill("Number of another attempt", "3")

@@ -170,7 +170,7 @@ class _Files:
         with panel("Program", path.about(self._program), wide=True):
             with html.div().classes("line"):
                 ways = {each.value: each.value for each in _Beside}
-                switch("What is shown", ways, self._turn, value=self._beside)
+                self._press = switch("What is shown", ways, self._turn, value=self._beside)
                 if len(self._program.files) > 1:
                     choice("File", {name: name for name in sorted(self._program.files)}, self._choose, value=self._path)
                 field("Number of another attempt", self._compare)
@@ -185,6 +185,7 @@ class _Files:
 
     async def _choose(self, name: str) -> None:
         self._path, self._beside = name, _Beside.NOTHING
+        self._press(self._beside)
         await self._refresh()
 
     async def _compare(self, step: str) -> None:
@@ -194,6 +195,7 @@ class _Files:
             self._said.bad(str(error))
             return
         self._beside = _Beside.OTHER
+        self._press(self._beside)
         await self._refresh()
 
     async def _show_all(self) -> None:
