@@ -8,10 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from evaluators import Candidate, Score
+from evaluators import Candidate, Score, invalid
 from evaluators.kernels import Case, DType, Kernel, Tensor
 from evaluators.kernels import evaluate as judge
 
+LIMITS = (
+    ("rows of a tile", 16, 512, True),
+    ("columns of a tile", 16, 512, True),
+    ("depth of a step", 16, 256, True),
+    ("rows of tiles in a group", 1, 1024, False),
+    ("warps", 1, 16, True),
+    ("stages", 1, 8, False),
+)
+SHARED_BYTES = 228 * 1024  # of a multiprocessor of sm_90; others have less and refuse sooner
 SMALL = ((1, 1, 1), (33, 17, 70), (130, 64, 200), (16, 260, 100))
 LARGE = (
     (2048, 2048, 2048),
@@ -48,9 +57,39 @@ def reference(case: Case, a: Any, b: Any) -> Sequence[Any]:
     return [a @ b]
 
 
+PRODUCT = Path(__file__).with_name("product.py")
 KERNEL = Kernel("matmul", cases, draw, reference, baseline=Path(__file__).with_name("baseline.py"))
 
 
+def tiles_fault(answer: Any) -> str:
+    """Return why an answer chooses no tiles, or an empty string."""
+    if not isinstance(answer, list | tuple) or len(answer) != len(LIMITS):
+        return f"expected {len(LIMITS)} whole numbers, found {answer!r:.200}"
+    for value, (name, low, high, is_power) in zip(answer, LIMITS, strict=True):
+        if type(value) is not int or not low <= value <= high or (is_power and value & (value - 1)):
+            kind = "a power of two" if is_power else "a whole number"
+            return f"{name}: expected {kind} from {low} to {high}, found {value!r:.100}"
+    rows, columns, depth, _, _, stages = answer
+    taken = 2 * depth * (rows + columns) * stages
+    return (
+        f"its steps take {taken:,} bytes of shared memory, more than {SHARED_BYTES:,}" if taken > SHARED_BYTES else ""
+    )
+
+
 def evaluate(candidate: Candidate, stage: str, params: dict[str, Any]) -> Score:
-    """Check or time the program."""
-    return judge(candidate, stage, params, KERNEL)
+    """Ask the program for its tiles, in a process of its own; check or time our product with them."""
+    shapes = [_shape(case) for case in cases(stage, params)]
+    with candidate.session() as program:
+        answers = program.map("tiles", shapes)
+    for shape, answer in zip(shapes, answers, strict=True):
+        fault = tiles_fault(answer)
+        if fault:
+            return invalid(f"tiles{shape}: {fault}.")
+    chosen = {shape: tuple(answer) for shape, answer in zip(shapes, answers, strict=True)}
+    text = PRODUCT.read_text("utf-8").replace("TILES = {}", f"TILES = {chosen!r}")
+    return judge(candidate.other({KERNEL.entry: text}, KERNEL.entry), stage, params, KERNEL)
+
+
+def _shape(case: Case) -> tuple[int, int, int]:
+    (m, k), (_, n) = (tensor.shape for tensor in case.inputs)
+    return m, n, k
