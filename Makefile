@@ -1,7 +1,7 @@
 # `make demo` and `make test` set everything up first; `make help` lists the rest.
 VENV ?= .venv
 BIN := $(VENV)/bin
-JOBS ?= 3
+JOBS ?= 2
 
 .PHONY: help demo test check format images chaos clean
 help:  ## list the targets
